@@ -1,0 +1,10 @@
+"""IR-152."""
+
+from torch import nn
+
+from networks._ir import Backbone
+
+
+def build() -> nn.Module:
+    """Return IR-152 with freshly initialised parameters, in training mode."""
+    return Backbone(depth=152, se=False)
