@@ -1,0 +1,116 @@
+"""Decoded crops -> batches for the network: normalised, both views, fixed batch size."""
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import bcolz
+import numpy as np
+
+from decode import SIDE
+from errors import ChainError
+
+VIEWS = 2  # the crop and its mirror image
+
+# (x/255 - 0.5)/0.5 for each pixel value x, in float32 as the guide computes it.
+_PIXEL = (np.arange(256, dtype=np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
+
+Item = TypeVar("Item")
+
+
+class Batch(NamedTuple):
+    """``input``: float32 (B, 3, 112, 112); row r shows crop ``images[r]``, further rows nothing."""
+
+    images: np.ndarray
+    input: np.ndarray
+
+
+def open_crops(path: Path) -> bcolz.carray:
+    """Open the decoded set ``path``: uint8 (images, 3, 112, 112), BGR.
+
+    Raises ``ChainError`` where it is missing or has another layout.
+    """
+    try:
+        crops = bcolz.open(str(path), mode="r")
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise ChainError(f"{path} is no decoded set ({error}); run make preprocess.") from None
+    if crops.dtype != np.uint8 or crops.shape[1:] != (3, SIDE, SIDE):
+        raise ChainError(
+            f"{path} holds {crops.dtype} {crops.shape} instead of uint8 (N, 3, {SIDE}, {SIDE}); "
+            "remove it and run make preprocess."
+        )
+    return crops
+
+
+def normalise(pixels: np.ndarray) -> np.ndarray:
+    """Map uint8 pixels of any shape to float32 (x/255 - 0.5)/0.5, which lies in [-1, 1]."""
+    return _PIXEL[pixels]
+
+
+def batches(crops: bcolz.carray, which: np.ndarray, batch_size: int) -> Iterator[Batch]:
+    """Yield the crops ``which``, int (n,) ascending: each crop, then its mirror image.
+
+    Every input has exactly ``batch_size`` rows; the last one is padded with zeros. No more
+    than a few chunks of crops and a batch are held at a time.
+    """
+    rows = np.repeat(which, VIEWS)
+    flipped = np.tile([False, True], len(which))
+    span = max(crops.chunklen, batch_size)
+    pixels, offset = np.empty((0, 3, SIDE, SIDE), np.uint8), 0
+    for first in range(0, len(rows), batch_size):
+        images = rows[first : first + batch_size]
+        if images[-1] >= offset + len(pixels):
+            offset = int(images[0])
+            pixels = crops[offset : max(offset + span, images[-1] + 1)]
+        part = pixels[images - offset]
+        mirrored = flipped[first : first + batch_size]
+        part[mirrored] = part[mirrored, :, :, ::-1]
+        values = normalise(part)
+        if len(images) < batch_size:
+            padding = np.zeros((batch_size - len(images), *values.shape[1:]), np.float32)
+            values = np.concatenate([values, padding])
+        yield Batch(images, values)
+
+
+def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+    """Yield from ``items`` while a thread prepares up to ``depth`` further ones.
+
+    What the thread raises is raised here; leaving the loop early ends the thread.
+    """
+    ready: queue.Queue = queue.Queue(depth)
+    left = threading.Event()
+
+    def put(entry: tuple[bool, object]) -> bool:
+        while not left.is_set():
+            try:
+                ready.put(entry, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put((True, item)):
+                    return
+            put((False, None))
+        except BaseException as error:
+            put((False, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            more, value = ready.get()
+            if more:
+                yield value
+            elif value is None:
+                return
+            else:
+                raise value
+    finally:
+        left.set()
+        thread.join()
