@@ -1,0 +1,92 @@
+"""PyTorch checkpoint -> network, loading tensors only and nothing that executes."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from errors import ChainError
+
+# Training scripts nest the weights under one of these, beside optimizer, epoch and the like.
+_NESTED = ("state_dict", "model")
+_PARALLEL = "module."  # DataParallel's prefix
+_COUNTER = "num_batches_tracked"  # absent from old checkpoints and unused in evaluation
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Return the weights in ``path`` by name: floating tensors as float32, mapped where possible.
+
+    Accepts a plain state dict, one under ``model`` or ``state_dict``, and names prefixed with
+    ``module.``. Raises ``ChainError`` for any other content, and for values that are not finite.
+    """
+    try:
+        value = torch.load(path, "cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except OSError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise ChainError(
+            f"{path} holds more than tensors, which is not loaded because it could execute code "
+            f"({_first_line(error)}); save its state_dict alone."
+        ) from None
+    except Exception as error:  # a damaged file raises nearly anything
+        raise ChainError(
+            f"{path} is no PyTorch checkpoint ({_first_line(error)}); get a fresh copy."
+        ) from None
+    state = _weights(value)
+    if state is None:
+        raise ChainError(f"{path} holds no state dict; give a checkpoint with the weights by name.")
+    state = {k: t.float() if t.is_floating_point() else t for k, t in state.items()}
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise ChainError(f"{path}: {name} has values that are not finite; get a fresh copy.")
+    return state
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _weights(value: object) -> dict[str, Tensor] | None:
+    for key in _NESTED:
+        if isinstance(value, Mapping) and isinstance(value.get(key), Mapping):
+            value = value[key]
+    if not isinstance(value, Mapping) or not value:
+        return None
+    if not all(isinstance(k, str) and isinstance(t, Tensor) for k, t in value.items()):
+        return None
+    if all(k.startswith(_PARALLEL) for k in value):
+        return {k.removeprefix(_PARALLEL): t for k, t in value.items()}
+    return dict(value)
+
+
+def load_into(network: nn.Module, path: Path, name: str) -> None:
+    """Load ``path`` into ``network`` (built on any device, ``meta`` included); sets eval mode.
+
+    ``name`` is the network's, for messages. Raises ``ChainError`` naming the first missing and
+    unexpected entries and the first one of another shape.
+    """
+    state = read(path)
+    expected = network.state_dict()
+    for key in expected:
+        if key.endswith(_COUNTER):
+            state.setdefault(key, torch.zeros((), dtype=torch.long))
+    faults = []
+    if missing := [k for k in expected if k not in state]:
+        faults.append(f"{len(missing)} missing, first {missing[0]}")
+    if unexpected := [k for k in state if k not in expected]:
+        faults.append(f"{len(unexpected)} unexpected, first {unexpected[0]}")
+    for key, tensor in expected.items():
+        if key in state and state[key].shape != tensor.shape:
+            shapes = f"{tuple(state[key].shape)} instead of {tuple(tensor.shape)}"
+            faults.append(f"{key} has shape {shapes}")
+            break
+    if faults:
+        raise ChainError(
+            f"{path} is not a checkpoint of {name} ({'; '.join(faults)}); "
+            "give the NET= that it was trained with."
+        )
+    network.load_state_dict(state, assign=True)
+    network.eval()

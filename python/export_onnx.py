@@ -1,0 +1,86 @@
+"""PyTorch checkpoint -> ONNX with a symbolic batch, gated by parity with PyTorch.
+
+Also keeps what PyTorch computes for the gate's inputs, for the stages that follow.
+"""
+
+import argparse
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+import networks
+import onnx_store
+import parity
+from atomic import write_npy
+from checkpoint import load_into
+from checksum import sha256
+from decode import SIDE
+from errors import exit_with
+
+INPUT, OUTPUT = "image", "output1"
+
+
+def export(network: nn.Module, opset: int) -> onnx.ModelProto:
+    """Return ``network`` as ONNX: ``image`` (batch, 3, 112, 112) -> ``output1`` (batch, 512).
+
+    The TorchScript exporter is chosen explicitly: it writes the plain operators and the opsets
+    that Ascend's converter reads, and folds the batch-norms that follow a convolution.
+    """
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            (torch.zeros(2, 3, SIDE, SIDE),),
+            buffer,
+            dynamo=False,
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
+        )
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--net", required=True, help="network name")
+    parser.add_argument("--weights", type=Path, required=True, help="PyTorch checkpoint")
+    parser.add_argument("--opset", type=int, required=True, help="ONNX opset")
+    parser.add_argument("--onnx", type=Path, required=True, help="ONNX file to write")
+    parser.add_argument("--reference", type=Path, required=True, help=".npy to write")
+    args = parser.parse_args()
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+
+    with torch.device("meta"):
+        network = networks.build(args.net)
+    load_into(network, args.weights, args.net)
+    with torch.inference_mode():
+        reference = network(torch.from_numpy(parity.reference_input())).numpy()
+    model = export(network, args.opset)
+    onnx_store.set_metadata(
+        model,
+        {
+            "net": args.net,
+            "weights_sha256": sha256(args.weights),
+            "torch": torch.__version__,
+            "opset": str(args.opset),
+        },
+    )
+
+    def check(path: Path) -> None:
+        onnx.checker.check_model(str(path), full_check=True)
+        parity.gate(path, reference, f"the ONNX export of {args.weights}")
+
+    write_npy(args.reference, reference.astype(np.float32))
+    onnx_store.publish(model, args.onnx, args.onnx.stem, check)
+
+
+if __name__ == "__main__":
+    exit_with(main)

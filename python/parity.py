@@ -1,0 +1,69 @@
+"""The parity gate: a converted model must give what the network gives in PyTorch."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from crops import normalise
+from decode import SIDE
+from errors import ChainError
+
+MIN_COSINE = 0.99999
+MAX_RELATIVE_ERROR = 1e-4
+
+# A few different images suffice: a batch repeats them, and every row is compared.
+IMAGES = 4
+
+
+def reference_input() -> np.ndarray:
+    """Return float32 (4, 3, 112, 112): seeded smooth patterns with noise, normalised like crops."""
+    random = np.random.default_rng(112)
+    coarse = random.uniform(0, 255, (IMAGES, 3, 8, 8))
+    pixels = np.kron(coarse, np.ones((14, 14))) + random.normal(0, 12, (IMAGES, 3, SIDE, SIDE))
+    return normalise(pixels.clip(0, 255).astype(np.uint8))
+
+
+def compare(reference: np.ndarray, output: np.ndarray) -> dict[str, float]:
+    """Return ``min_cosine`` and ``max_relative_error`` over the rows of two (N, D) arrays.
+
+    The error of a row is |output - reference| / |reference|, both Euclidean, in float64.
+    """
+    a, b = np.asarray(reference, np.float64), np.asarray(output, np.float64)
+    norms = np.linalg.norm(a, axis=1)
+    cosine = (a * b).sum(axis=1) / (norms * np.linalg.norm(b, axis=1))
+    return {
+        "min_cosine": float(cosine.min()),
+        "max_relative_error": float((np.linalg.norm(a - b, axis=1) / norms).max()),
+    }
+
+
+def run_onnx(path: Path, images: np.ndarray) -> np.ndarray:
+    """Run the ONNX file ``path`` in ONNX Runtime on the CPU; ``images`` are repeated to its batch.
+
+    Returns float32 (batch, 512), where the batch is the model's, or len(images) if symbolic.
+    """
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (entry,) = session.get_inputs()
+    batch = entry.shape[0] if isinstance(entry.shape[0], int) else len(images)
+    return session.run(None, {entry.name: images[np.arange(batch) % len(images)]})[0]
+
+
+def gate(path: Path, reference: np.ndarray, stage: str) -> dict[str, float]:
+    """Run ``path`` on ``reference_input`` and compare with ``reference``, float32 (4, 512).
+
+    Returns what ``compare`` does. Raises ``ChainError`` naming ``stage`` where the cosine is
+    below 0.99999 or the relative error above 1e-4 for any row.
+    """
+    output = run_onnx(path, reference_input())
+    result = compare(reference[np.arange(len(output)) % IMAGES], output)
+    # Written so that NaN fails too.
+    if not (
+        result["min_cosine"] >= MIN_COSINE and result["max_relative_error"] <= MAX_RELATIVE_ERROR
+    ):
+        raise ChainError(
+            f"{stage} does not agree with PyTorch: cosine {result['min_cosine']:.7f} (at least "
+            f"{MIN_COSINE}), relative error {result['max_relative_error']:.1e} (at most "
+            f"{MAX_RELATIVE_ERROR:.0e}); check the weights and try another OPSET=."
+        )
+    return result
