@@ -1,0 +1,63 @@
+"""ONNX Runtime with one execution provider, and never another."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from engines import Options
+from errors import ChainError
+from machine import cpu_name, physical_cores, versions
+
+_CPU = "CPUExecutionProvider"
+
+
+class Engine:
+    """A session whose nodes all run on the provider that was asked for."""
+
+    PRECISIONS = ("fp32",)
+
+    def __init__(self, model: Path, options: Options) -> None:
+        self._provider = options.provider or _CPU
+        available = onnxruntime.get_available_providers()
+        if self._provider not in available:
+            raise ChainError(
+                f"EP={self._provider} is not in the installed onnxruntime; "
+                f"choose one of: {' '.join(available)}"
+            )
+        # Set, not left to the runtime's default, so that the number recorded is the one used.
+        self._threads = options.threads or physical_cores()
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = self._threads
+        if self._provider != _CPU:
+            settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(model), settings, providers=[self._provider]
+            )
+        except Exception as error:  # the runtime's exceptions share no narrower base
+            reason = str(error).strip().splitlines()[0]
+            raise ChainError(
+                f"ONNX Runtime cannot run {model} on {self._provider} alone ({reason})."
+            ) from None
+        # A provider whose libraries are missing is dropped with no more than a log line.
+        if self._session.get_providers()[0] != self._provider:
+            raise ChainError(
+                f"EP={self._provider} could not be started and ONNX Runtime fell back to "
+                f"{self._session.get_providers()[0]}; check the provider's libraries."
+            )
+        (self._input,) = self._session.get_inputs()
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        return self._session.run(None, {self._input.name: batch})[0]
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "batch_size": self._input.shape[0],
+            "provider": self._session.get_providers()[0],
+            "device": cpu_name() if self._provider == _CPU else self._provider,
+            "precision": "fp32",
+            "threads": self._threads,
+            "versions": versions("onnxruntime", "numpy"),
+        }
