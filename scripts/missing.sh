@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# missing.sh VARIABLE FILE: say that the input FILE, chosen by VARIABLE, is not there. Always fails.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/env.sh"
+case $1 in
+DATA) what="the verification set" ;;
+*) what="the checkpoint" ;;
+esac
+echo "error: $what $2 is missing; put it there, name your own with $1=, or run make demo." >&2
+exit 1

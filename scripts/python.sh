@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# python.sh ARG...: run the interpreter in $PY in the environment of env.sh.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/env.sh"
+exec "${PY:?names the Python interpreter}" "$@"
