@@ -1,4 +1,4 @@
-"""What the tests share: the real set where it is at hand, and copies of the project to run make in."""
+"""What the tests share: the real set where it is at hand, and copies of the project for make."""
 
 import os
 import shutil
