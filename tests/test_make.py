@@ -215,6 +215,7 @@ def test_a_killed_run_leaves_no_half_made_target(project: Project, inputs: Path)
         ("LOOP=0", "positive integer"),
         ("THREADS=all", "positive integer"),
         ("UNIQUE=yes", "0 1"),
+        ("EP=$$(touch pwned)", "one name"),
         ("DATA=my faces.bin", "one file"),
         ("DATA='; touch pwned; '", "one file"),
         ("DATA=$$(touch pwned)", "one file"),
