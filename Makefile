@@ -91,7 +91,8 @@ STEP := @PY=$(call quote,$(PY)) V=$(call quote,$(V)) scripts/step.sh
 MODULE := scripts/python.sh
 
 # $(call modules,NAME...): the files that a step is made by, besides its data.
-modules = $(patsubst %,python/%.py,$(1) atomic errors) requirements-lock.txt
+modules = $(patsubst %,python/%.py,$(1) $(if $(filter decode,$(1)),image_header) \
+	$(if $(filter verification_bin,$(1)),inert_pickle pickle_machine) atomic errors) requirements-lock.txt
 
 # A step with several products has one target, the product it writes last (grouped targets
 # mislead make -n). $(call beside,FILES) makes that target stale when one of FILES is gone.
