@@ -17,6 +17,6 @@ rm -rf result/.stamp result/*_bs*/
 rm -f result/.lock
 
 if [ "${1:-}" = --all ]; then
-    rm -f data/lfw.bin model/model_ir_se100.pth
+    rm -f data/lfw.bin model/model_ir_se100.pth {data,model}/.downloads.json {data,model}/.*.part*
     rm -rf .venv LResNet
 fi

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from hostile import HOSTILE
 
 import verification_bin
 from decode import decode
 from errors import ChainError
+from hostile import HOSTILE
 
 LIMIT = 1 << 30
 SECONDS = 20  # for one file; they take microseconds

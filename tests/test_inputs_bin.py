@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import HOSTILE
 
 import verification_bin
 from errors import ChainError
+from hostile import HOSTILE
 
 IMAGES = [b"\xff\xd8first\n", bytes(range(256)) * 2, b"\x89PNG", b"'quoted'"]
 
