@@ -119,8 +119,12 @@ class Machine:
 
     def call(self) -> None:
         arguments, function = self.pop(), self.pop()
-        if not isinstance(function, Global) or not isinstance(arguments, tuple):
-            raise Refused("it calls something that is no name")
+        if not isinstance(arguments, tuple):
+            raise Refused("it calls something without arguments")
+        if not isinstance(function, Global):
+            if self.names is not None:
+                raise Refused("it calls something that is no name")
+            function = Global("something without a name")
         self.push(Call(function, arguments))
 
     def call_with_keywords(self) -> None:
