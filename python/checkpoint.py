@@ -12,6 +12,7 @@ from errors import ChainError
 
 # Training scripts nest the weights under one of these, beside optimizer, epoch and the like.
 NESTED = ("state_dict", "model")
+LEVELS = 3  # at most; a hostile file may nest without end
 _PARALLEL = "module."  # DataParallel's prefix
 _COUNTER = "num_batches_tracked"  # absent from old checkpoints and unused in evaluation
 
@@ -63,11 +64,10 @@ def _first_line(error: Exception) -> str:
 
 def select(value: object) -> dict[str, Tensor] | None:
     """Return the weights by name from what a checkpoint holds; None where it holds none."""
-    while isinstance(value, Mapping):
-        inner = next((k for k in NESTED if isinstance(value.get(k), Mapping)), None)
-        if inner is None:
-            break
-        value = value[inner]
+    for _ in range(LEVELS):
+        if isinstance(value, Mapping):
+            inner = next((k for k in NESTED if isinstance(value.get(k), Mapping)), None)
+            value = value if inner is None else value[inner]
     if not isinstance(value, Mapping) or not value:
         return None
     if not all(isinstance(k, str) and isinstance(t, Tensor) for k, t in value.items()):

@@ -33,11 +33,10 @@ def convert(path: Path) -> dict[str, Tensor]:
     try:
         described, storages = checkpoint_description.load(path)
         # Only the branch with the weights is turned into tensors: an optimizer has twice as many.
-        while mapping := _mapping(described):
+        for _ in range(checkpoint.LEVELS):
+            mapping = _mapping(described) or {}
             inner = next((k for k in checkpoint.NESTED if _mapping(mapping.get(k))), None)
-            if inner is None:
-                break
-            described = mapping[inner]
+            described = described if inner is None else mapping[inner]
         tensors = {
             k: checkpoint_description.tensor(v, storages)
             for k, v in (_mapping(described) or {}).items()

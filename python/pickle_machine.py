@@ -74,12 +74,7 @@ class Machine:
         return form.unpack(self.take(form.size))[0]
 
     def line(self) -> bytes:
-        end = self.data.find(b"\n", self.position, self.position + _LONGEST_NAME)
-        if end < 0:
-            raise Refused("a name or number in it does not end")
-        text = self.data[self.position : end]
-        self.position = end + 1
-        return text
+        return self.until_newline(self.position + _LONGEST_NAME, "a name or number")
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -147,8 +142,7 @@ class Machine:
             raise Refused("it appends to something that is no list")
 
     def append(self) -> None:
-        item = self.pop()
-        self.extend([item])
+        self.extend([self.pop()])
 
     def store(self, items: list[Any]) -> None:
         if len(items) % 2:
@@ -164,8 +158,8 @@ class Machine:
             raise Refused("it stores into something that is no dictionary")
 
     def store_one(self) -> None:
-        value, key = self.pop(), self.pop()
-        self.store([key, value])
+        value = self.pop()
+        self.store([self.pop(), value])
 
     def tuple_of(self, count: int) -> None:
         items = [self.pop() for _ in range(count)]
@@ -183,12 +177,14 @@ class Machine:
 
     def text_line(self) -> bytes:
         # The text protocol writes no lengths; a string ends with its line.
-        end = self.data.find(b"\n", self.position)
+        return self.until_newline(len(self.data), "a string")
+
+    def until_newline(self, limit: int, what: str) -> bytes:
+        start, end = self.position, self.data.find(b"\n", self.position, limit)
         if end < 0:
-            raise Refused("a string in it does not end")
-        text = self.data[self.position : end]
+            raise Refused(f"{what} in it does not end")
         self.position = end + 1
-        return text
+        return self.data[start:end]
 
     def text_string(self) -> None:
         quoted = self.text_line()
