@@ -4,7 +4,7 @@
 #
 # Kinds: one-of (of ALLOWED), number (one positive integer), numbers (one or more), maybe (a
 # number or empty), path (a file name that neither make nor a shell would interpret), maybe-url
-# (an address that names its scheme, or empty).
+# (an address that names its scheme, or empty), repository (what git clones), commit (its full hash).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
@@ -23,6 +23,9 @@ check() {
     maybe) [[ $value =~ ^($NUMBER)?$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
     maybe-url) [[ $value =~ ^([a-z]+:[][[:alnum:]_.~:/?#@!\&()*+,\;=%-]+)?$ ]] ||
         echo "$name=$value is not allowed; give http(s)://, file:///, obs:// or gdrive:" ;;
+    repository) [[ $value =~ ^[[:alnum:]_./:@~+-]+$ && $value != -* && $value != *::* ]] ||
+        echo "$name=$value is not allowed; name one repository by its address or folder" ;;
+    commit) [[ $value =~ ^[0-9a-f]{40}$ ]] || echo "$name=$value is not allowed; give 40 hexadecimal digits" ;;
     path) [[ $value =~ ^[[:alnum:]_./+@,-]+$ && $value != -* ]] ||
         echo "$name=$value is not allowed; name one file by letters, digits and . _ + @ , / -" ;;
     esac

@@ -10,8 +10,8 @@ WEIGHTS_URL ?=
 SRC ?=
 ## LFW-style pairs file for `make bin`
 PAIRS ?=
-## Verification set that `make bin` writes
-OUT ?= $(if $(SRC),data/$(notdir $(SRC:%/=%)).bin)
+## Verification set that `make bin` writes; empty: data/<last part of SRC>.bin
+OUT ?=
 
 problem := $(shell scripts/check.sh \
 	maybe-url DATA_URL $(call quote,$(DATA_URL)) -- maybe-url WEIGHTS_URL $(call quote,$(WEIGHTS_URL)))
@@ -24,6 +24,8 @@ $(DEMO_WEIGHTS): data/demo.bin python/networks/__init__.py python/networks/$(NET
 		$(wildcard python/networks/_*.py) \
 		$(call modules,seed_checkpoint verification_bin decode crops) | $(ENVIRONMENT)
 	$(STEP) demo-weights $@ $(MODULE) python/seed_checkpoint.py --net $(NET) --bin $< --out $@
+
+SET := $(or $(OUT),data/$(notdir $(SRC:%/=%)).bin)
 
 .PHONY: download bin convert-weights
 
@@ -47,8 +49,8 @@ $(filter-out $(DEMO_WEIGHTS),$(WEIGHTS)): \
 # Always runs, because SRC may have changed; an unchanged set keeps its time stamp.
 bin: | $(ENVIRONMENT) ## SRC and PAIRS -> the verification set OUT
 	@scripts/check.sh --fail path SRC $(call quote,$(SRC)) -- path PAIRS $(call quote,$(PAIRS)) \
-		-- path OUT $(call quote,$(OUT))
-	$(STEP) bin $(OUT) $(MODULE) python/make_bin.py --images $(SRC) --pairs $(PAIRS) --out $(OUT)
+		-- path OUT $(call quote,$(SET))
+	$(STEP) bin $(SET) $(MODULE) python/make_bin.py --images $(SRC) --pairs $(PAIRS) --out $(SET)
 
 convert-weights: | $(ENVIRONMENT) ## WEIGHTS that hold more than tensors -> model/<name>_tensors.pth
 	@test -e $(WEIGHTS) || scripts/missing.sh WEIGHTS $(WEIGHTS)
