@@ -58,7 +58,7 @@ def patch(folder: Path) -> list[str]:
             file.write(text)
     for name in WORK_SPACE:
         (folder / "work_space" / name).mkdir(parents=True, exist_ok=True)
-    return [str(path) for path in changed]
+    return [str(path.relative_to(folder)) for path in changed]
 
 
 def _read(path: Path) -> str:

@@ -3,7 +3,6 @@ embeddings. Writes what was compared as JSON, or fails.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,12 @@ def embed(network: nn.Module, pixels: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the cosine of each row of ``a`` with that of ``b``: (N, D), (N, D) -> float64 (N,)."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    return (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+
+
 def compare_networks(name: str, weights: Path, folder: Path, pixels: np.ndarray) -> np.ndarray:
     """Return our embeddings of ``pixels``; ``ChainError`` where the reference's differ."""
     with torch.device("meta"):
@@ -43,11 +48,11 @@ def compare_networks(name: str, weights: Path, folder: Path, pixels: np.ndarray)
     load_into(ours, weights, name)
     load_into(theirs, weights, f"the reference's {name}")
     a, b = embed(ours, pixels), embed(theirs, pixels)
-    cosine = (a * b).sum(axis=1)
-    if not (cosine >= COSINE).all():
+    similar = cosine(a, b)
+    if not (similar >= COSINE).all():
         raise ChainError(
             f"{weights}: the reference's {name} gives another embedding of image "
-            f"{int(cosine.argmin())} (cosine {cosine.min():.6f}, at least {COSINE} is asked for); "
+            f"{int(similar.argmin())} (cosine {similar.min():.6f}, at least {COSINE} is asked for); "
             "report it with the checkpoint."
         )
     return np.stack([a, b])
@@ -70,19 +75,14 @@ def compare_evaluations(folder: Path, embeddings: np.ndarray, issame: np.ndarray
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--show", type=Path, help="print this JSON and do nothing else")
-    parser.add_argument("--net", help="network name")
-    parser.add_argument("--weights", type=Path, help="PyTorch checkpoint")
-    parser.add_argument("--reference", type=Path, help="patched checkout")
-    parser.add_argument("--crops", type=Path, help="decoded set (bcolz)")
-    parser.add_argument("--labels", type=Path, help=".npy of the set")
+    parser.add_argument("--net", required=True, help="network name")
+    parser.add_argument("--weights", type=Path, required=True, help="PyTorch checkpoint")
+    parser.add_argument("--reference", type=Path, required=True, help="patched checkout")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--labels", type=Path, required=True, help=".npy of the set")
     parser.add_argument("--embeddings", type=Path, help=".npy of a whole run, if there is one")
-    parser.add_argument("--out", type=Path, help="JSON to write")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()
-    if args.show:
-        show(json.loads(args.show.read_text(encoding="utf-8")))
-        return
-
     issame = np.load(args.labels, allow_pickle=False)
     crops = open_crops(args.crops)
     if len(issame) < FOLDS or len(crops) != 2 * len(issame):
@@ -93,7 +93,7 @@ def main() -> None:
     result: dict[str, Any] = {
         "net": args.net,
         "images": len(pixels),
-        "smallest_cosine": float(min(1.0, (both[0] * both[1]).sum(axis=1).min())),
+        "smallest_cosine": float(cosine(*both).min()),
         "largest_difference": float(np.abs(both[0] - both[1]).max()),
         "evaluated_pairs": compare_evaluations(
             args.reference, both[0], issame[chosen], str(args.crops)
@@ -107,16 +107,6 @@ def main() -> None:
             args.reference, embeddings, issame, str(args.embeddings)
         )
     write_json(args.out, result)
-
-
-def show(result: dict[str, Any]) -> None:
-    """Print ``result`` in two lines."""
-    print(
-        f"{result['net']}: {result['images']} images embedded as by the reference "
-        f"(cosine >= {result['smallest_cosine']:.7f}, "
-        f"largest difference {result['largest_difference']:.1e})"
-    )
-    print(f"evaluate: equal to the reference's on {result['evaluated_pairs']} pairs")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ $(REFERENCE): scripts/reference.sh $(REFERENCE_STAMP) $(call modules,patch_refer
 
 CHECKED := result/$(NET)_$(DATASET)_reference.json
 reference-check: $(CHECKED) ## Compare networks and evaluation with the reference's own
-	@$(PYTHON_RUN) python/reference_check.py --show $(CHECKED)
+	@$(PYTHON_RUN) python/show_reference.py $(CHECKED)
 
 $(CHECKED): $(REFERENCE) $(WEIGHTS) $(LABELS) $(wildcard $(RUN)_bs$(BS)/embeddings.npy) \
 		python/networks/__init__.py python/networks/$(NET).py $(wildcard python/networks/_*.py) \
