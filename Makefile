@@ -43,6 +43,8 @@ WARMUP ?= 5
 UNIQUE ?= 1
 ## ONNX operator set
 OPSET ?= 11
+## Class to export: builtin, or reference (the public implementation's, by `make patch`)
+BACKBONE ?= builtin
 ## Python environment to make and use; empty: use PYTHON as it is
 VENV ?= .venv
 ## Interpreter
@@ -64,6 +66,7 @@ problem := $(shell scripts/check.sh \
 	one-of PRECISION $(call quote,$(PRECISION)) $(if $(filter $(ENGINE),$(ENGINES)),$(PRECISIONS_$(ENGINE))) -- \
 	number BS $(call quote,$(BS)) -- numbers BATCHES $(call quote,$(BATCHES)) -- \
 	maybe THREADS $(call quote,$(THREADS)) -- maybe LOOP $(call quote,$(LOOP)) -- \
+	one-of BACKBONE $(call quote,$(BACKBONE)) builtin reference -- \
 	word EP $(call quote,$(EP)) -- one-of UNIQUE $(call quote,$(UNIQUE)) 0 1 -- \
 	number WARMUP $(call quote,$(WARMUP)) -- number OPSET $(call quote,$(OPSET)) -- \
 	path DATA $(call quote,$(DATA)) -- path WEIGHTS $(call quote,$(WEIGHTS)))
@@ -81,6 +84,7 @@ WEIGHT_DATA := $(firstword $(wildcard $(MODEL)_*.data) $(MODEL)_missing.data)
 # The last stage of the ONNX chain, the one that engines run.
 STAGE := sim
 RUN := result/$(NET)_$(DATASET)_$(ENGINE)_$(PRECISION)
+BACKBONE_REFERENCE := $(if $(filter reference,$(BACKBONE)),LResNet/.patched)
 SIZES := $(sort $(BS) $(BATCHES))
 
 PY := $(if $(VENV),$(VENV)/bin/python,$(PYTHON))
@@ -91,7 +95,8 @@ STEP := @PY=$(call quote,$(PY)) V=$(call quote,$(V)) scripts/step.sh
 MODULE := scripts/python.sh
 
 # $(call modules,NAME...): the files that a step is made by, besides its data.
-modules = $(patsubst %,python/%.py,$(1) atomic errors) requirements-lock.txt
+modules = $(patsubst %,python/%.py,$(1) $(if $(filter decode,$(1)),image_header) \
+	$(if $(filter verification_bin,$(1)),inert_pickle pickle_machine) atomic errors) requirements-lock.txt
 
 # A step with several products has one target, the product it writes last (grouped targets
 # mislead make -n). $(call beside,FILES) makes that target stale when one of FILES is gone.
@@ -111,7 +116,7 @@ WEIGHTS_STAMP := model/.stamp/$(NET)
 RUN_STAMP := $(RUN:result/%=result/.stamp/%_run)
 PERF_STAMP := $(RUN:result/%=result/.stamp/%_perf)
 $(eval $(call stamp,$(DATA_STAMP),DATA=$(DATA),$(DATA)))
-$(eval $(call stamp,$(WEIGHTS_STAMP),WEIGHTS=$(WEIGHTS) OPSET=$(OPSET),$(WEIGHTS)))
+$(eval $(call stamp,$(WEIGHTS_STAMP),WEIGHTS=$(WEIGHTS) OPSET=$(OPSET) BACKBONE=$(BACKBONE),$(WEIGHTS)))
 $(eval $(call stamp,$(RUN_STAMP),EP=$(EP) THREADS=$(THREADS) UNIQUE=$(UNIQUE),))
 $(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
 
@@ -153,9 +158,10 @@ onnx-all: $(BATCHES:%=$(MODEL)_bs%.onnx) ## The same for each of BATCHES
 
 $(MODEL).onnx: $(WEIGHTS) $(WEIGHTS_STAMP) $(call beside,$(MODEL)_reference.npy $(WEIGHT_DATA)) \
 		python/networks/__init__.py python/networks/$(NET).py $(wildcard python/networks/_*.py) \
-		$(call modules,export_onnx onnx_store parity crops decode checkpoint checksum) | $(ENVIRONMENT)
+		$(BACKBONE_REFERENCE) $(call modules,export_onnx reference onnx_store parity crops decode checkpoint checksum) | $(ENVIRONMENT)
 	$(STEP) export $(MODEL).onnx $(MODULE) python/export_onnx.py --net $(NET) \
-		--weights $(WEIGHTS) --opset $(OPSET) --onnx $(MODEL).onnx --reference $(MODEL)_reference.npy
+		--weights $(WEIGHTS) --opset $(OPSET) --onnx $(MODEL).onnx --reference $(MODEL)_reference.npy \
+		$(if $(BACKBONE_REFERENCE),--backbone $(BACKBONE_REFERENCE:%/.patched=%))
 
 $(SIZES:%=$(MODEL)_bs%.onnx): $(MODEL)_bs%.onnx: $(MODEL).onnx $(call modules,fix_batch onnx_store)
 	$(STEP) fix-batch $@ $(MODULE) python/fix_batch.py --onnx $< --batch-size $* --out $@
@@ -190,4 +196,5 @@ $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%_$(STAGE).onn
 		--warmup $(WARMUP) $(if $(LOOP),--loop $(LOOP)) --out $@
 
 include scripts/inputs.mk
+include scripts/reference.mk
 include scripts/project.mk

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from errors import ChainError
 
 # Training scripts nest the weights under one of these, beside optimizer, epoch and the like.
-_NESTED = ("state_dict", "model")
+NESTED = ("state_dict", "model")
+LEVELS = 3  # at most; a hostile file may nest without end
 _PARALLEL = "module."  # DataParallel's prefix
 _COUNTER = "num_batches_tracked"  # absent from old checkpoints and unused in evaluation
 
@@ -22,20 +23,23 @@ def read(path: Path) -> dict[str, Tensor]:
     Accepts a plain state dict, one under ``model`` or ``state_dict``, and names prefixed with
     ``module.``. Raises ``ChainError`` for any other content, and for values that are not finite.
     """
+    zipped = zipfile.is_zipfile(path)
     try:
-        value = torch.load(path, "cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except OSError:
+        if zipped:
+            _check_stored(path)
+        value = torch.load(path, "cpu", weights_only=True, mmap=zipped)
+    except (OSError, ChainError):
         raise
     except pickle.UnpicklingError as error:
         raise ChainError(
             f"{path} holds more than tensors, which is not loaded because it could execute code "
-            f"({_first_line(error)}); save its state_dict alone."
+            f"({_first_line(error)}); take its tensors out by make convert-weights WEIGHTS={path}."
         ) from None
     except Exception as error:  # a damaged file raises nearly anything
         raise ChainError(
             f"{path} is no PyTorch checkpoint ({_first_line(error)}); get a fresh copy."
         ) from None
-    state = _weights(value)
+    state = select(value)
     if state is None:
         raise ChainError(f"{path} holds no state dict; give a checkpoint with the weights by name.")
     state = {k: t.float() if t.is_floating_point() else t for k, t in state.items()}
@@ -45,14 +49,25 @@ def read(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def _check_stored(path: Path) -> None:
+    # PyTorch stores its entries as they are; a compressed one could unpack to any size.
+    with zipfile.ZipFile(path) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ChainError(
+                f"{path} is a compressed zip archive, which PyTorch does not write; save it anew."
+            )
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
-def _weights(value: object) -> dict[str, Tensor] | None:
-    for key in _NESTED:
-        if isinstance(value, Mapping) and isinstance(value.get(key), Mapping):
-            value = value[key]
+def select(value: object) -> dict[str, Tensor] | None:
+    """Return the weights by name from what a checkpoint holds; None where it holds none."""
+    for _ in range(LEVELS):
+        if isinstance(value, Mapping):
+            inner = next((k for k in NESTED if isinstance(value.get(k), Mapping)), None)
+            value = value if inner is None else value[inner]
     if not isinstance(value, Mapping) or not value:
         return None
     if not all(isinstance(k, str) and isinstance(t, Tensor) for k, t in value.items()):

@@ -46,7 +46,11 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
         "device": used["device"],
         "threads": used["threads"],
         "versions": used["versions"],
-        "exported_with": {"torch": model["torch"], "opset": int(model["opset"])},
+        "exported_with": {
+            "torch": model["torch"],
+            "opset": int(model["opset"]),
+            "backbone": model.get("backbone", "builtin"),
+        },
         # The graph names its weight file by content, so this covers the weights as well.
         "model_sha256": sha256(args.model),
         "weights_sha256": model["weights_sha256"],

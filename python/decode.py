@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-# A few bytes can claim a picture of gigabytes; OpenCV reads this limit when it is imported.
+# A second lock behind the check of the header; OpenCV reads this limit when it is imported.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(4096 * 4096))
 import cv2
 
+import image_header
 from errors import ChainError
 
 SIDE = 112
@@ -21,21 +22,28 @@ def decode(encoded: Any, index: int, path: Path) -> np.ndarray:
     ``encoded`` is a JPEG or PNG as bytes or 1-d uint8 array. Raises ``ChainError`` naming
     file and index where it cannot be decoded or has another size.
     """
+    return pixels(encoded, f"{path}: image {index}").transpose(2, 0, 1)
+
+
+def pixels(encoded: Any, name: str) -> np.ndarray:
+    """Return ``encoded``, as for ``decode``, as uint8 (112, 112, 3) in BGR order.
+
+    ``name`` is the image's, for messages. A header that claims another size is refused before
+    decoding: a few bytes can claim a picture of gigabytes.
+    """
     if isinstance(encoded, np.ndarray):
         data = encoded if encoded.dtype == np.uint8 and encoded.ndim == 1 else None
     else:
         data = np.frombuffer(encoded, np.uint8) if isinstance(encoded, bytes) else None
     if data is None:
-        raise ChainError(f"{path}: image {index} is a {type(encoded).__name__}, not JPEG or PNG.")
+        raise ChainError(f"{name} is a {type(encoded).__name__}, not JPEG or PNG.")
+    size = image_header.size(encoded if isinstance(encoded, bytes) else memoryview(data))
+    if size is not None and size != (SIDE, SIDE):
+        raise ChainError(f"{name} is {size[0]}x{size[1]}; align the faces to {SIDE}x{SIDE} first.")
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if size is not None else None
     except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise ChainError(f"{path}: image {index} cannot be decoded; get a fresh copy of the file.")
-    if pixels.shape != (SIDE, SIDE, 3):
-        height, width = pixels.shape[:2]
-        raise ChainError(
-            f"{path}: image {index} is {width}x{height}; align the faces to {SIDE}x{SIDE} first."
-        )
-    return pixels.transpose(2, 0, 1)
+        decoded = None
+    if decoded is None or decoded.shape != (SIDE, SIDE, 3):
+        raise ChainError(f"{name} cannot be decoded; get a fresh copy of the file.")
+    return decoded

@@ -8,6 +8,10 @@ class ChainError(Exception):
     """One sentence that names the file or value at fault and says what to do."""
 
 
+class FetchError(Exception):
+    """One clause that says why a source gave no file."""
+
+
 def exit_with(main: Callable[[], None]) -> None:
     """Run ``main`` and exit; ``ChainError`` and ``OSError`` become one line on stderr, status 1.
 

@@ -17,6 +17,7 @@ from torch import nn
 import networks
 import onnx_store
 import parity
+import reference as public_reference
 from atomic import write_npy
 from checkpoint import load_into
 from checksum import sha256
@@ -55,11 +56,15 @@ def main() -> None:
     parser.add_argument("--opset", type=int, required=True, help="ONNX opset")
     parser.add_argument("--onnx", type=Path, required=True, help="ONNX file to write")
     parser.add_argument("--reference", type=Path, required=True, help=".npy to write")
+    parser.add_argument("--backbone", type=Path, help="take the class from this reference checkout")
     args = parser.parse_args()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
     with torch.device("meta"):
-        network = networks.build(args.net)
+        if args.backbone:
+            network = public_reference.build(args.backbone, args.net)
+        else:
+            network = networks.build(args.net)
     load_into(network, args.weights, args.net)
     with torch.inference_mode():
         reference = network(torch.from_numpy(parity.reference_input())).numpy()
@@ -71,6 +76,7 @@ def main() -> None:
             "weights_sha256": sha256(args.weights),
             "torch": torch.__version__,
             "opset": str(args.opset),
+            "backbone": "reference" if args.backbone else "builtin",
         },
     )
 

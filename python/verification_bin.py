@@ -1,7 +1,7 @@
 """The verification .bin: a pickle of (2N encoded images, N booleans), pair k being 2k and 2k+1.
 
-The file is read with an unpickler that knows nothing but the few names such a file needs;
-whatever else a pickle may ask for is refused by name and never imported.
+The file is read as a description (``inert_pickle``), from which the few forms that images and
+labels come in are picked out; whatever else a pickle may ask for is refused by name.
 """
 
 import pickle
@@ -10,10 +10,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy._core import multiarray
 
+import inert_pickle
 from atomic import replacing
 from errors import ChainError
+from inert_pickle import Call, Refused
+
+# Each name in the spelling of NumPy 1 and NumPy 2.
+_RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
+_SCALAR = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+_FROM_BUFFER = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")
+_ENCODE = "_codecs.encode"  # by which Python 3 writes bytes in protocols 0 to 2
+_DTYPE = "numpy.dtype"
+_ALLOWED = frozenset((*_RECONSTRUCT, *_SCALAR, *_FROM_BUFFER, _ENCODE, _DTYPE, "numpy.ndarray"))
+_DTYPES = {"u1": np.uint8, "b1": np.bool_}
+# The file is read into memory; LFW as it is published has 64 MB.
+LARGEST = 4 << 30
 
 
 class Pairs(NamedTuple):
@@ -23,33 +35,6 @@ class Pairs(NamedTuple):
     issame: np.ndarray
 
 
-def _latin1(text: str, encoding: str = "latin1") -> bytes:
-    """Stand in for ``_codecs.encode``, by which Python 3 writes bytes in protocol 2."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"bytes are encoded as {encoding!r} instead of latin1")
-    return text.encode("latin1")
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("_codecs", "encode"): _latin1,
-    # Protocol 2 writes empty bytes as a call of bytes() without arguments.
-    ("__builtin__", "bytes"): lambda: b"",
-}
-for _package in ("numpy.core", "numpy._core"):
-    _ALLOWED[f"{_package}.multiarray", "_reconstruct"] = multiarray._reconstruct
-    _ALLOWED[f"{_package}.multiarray", "scalar"] = multiarray.scalar
-_ALLOWED["numpy", "ndarray"] = np.ndarray
-_ALLOWED["numpy", "dtype"] = np.dtype
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
-
-
 def read(path: Path) -> Pairs:
     """Read the pairs of the verification file ``path`` without executing anything it holds.
 
@@ -57,26 +42,120 @@ def read(path: Path) -> Pairs:
     the format, or is not a pair (2N images, N booleans) with N >= 1.
     """
     with path.open("rb") as file:
-        try:
-            value = _Unpickler(file, encoding="bytes").load()
-        except OSError:
-            raise
-        except Exception as error:  # a malformed pickle raises nearly anything
-            reason = str(error) or type(error).__name__
-            raise ChainError(
-                f"{path} cannot be read as a verification .bin ({reason}); "
-                "get a fresh copy or give another file with DATA=."
-            ) from None
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ChainError(f"{path} holds no (images, issame) pair; give a verification .bin.")
-    images, issame = value
-    if not isinstance(images, (list, tuple, np.ndarray)) or len(images) == 0:
+        data = file.read(min(path.stat().st_size, LARGEST) + 1)
+    if len(data) > LARGEST:
+        raise ChainError(f"{path} is larger than {LARGEST >> 30} GiB; split the set.")
+    return parse(data, path)
+
+
+def parse(data: bytes, path: Path) -> Pairs:
+    """Return the pairs in ``data``, the content of ``path``, as ``read`` does."""
+    try:
+        value, _ = inert_pickle.load(data, _ALLOWED)
+        values = _Values(len(data))
+        if not isinstance(value, (tuple, list)) or len(value) != 2:
+            raise ChainError(f"{path} holds no (images, issame) pair; give a verification .bin.")
+        images, issame = values.items(value[0]), values.items(value[1])
+    except Refused as error:
+        raise ChainError(
+            f"{path} cannot be read as a verification .bin ({error}); "
+            "get a fresh copy or give another file with DATA=."
+        ) from None
+    if images is None or len(images) == 0:
         raise ChainError(f"{path}: its first part is no list of images; give a verification .bin.")
     return Pairs(list(images), _labels(issame, len(images), path))
 
 
+class _Values:
+    """Turns descriptions into bytes, bools and arrays; ``budget`` bounds the bytes made."""
+
+    def __init__(self, budget: int):
+        self.budget = budget
+        self.made: dict[int, Any] = {}  # by identity: a file may list one image many times
+
+    def items(self, value: Any) -> Sequence[Any] | None:
+        """Return the items of a described list, tuple or array; None for anything else."""
+        if isinstance(value, Call):
+            value = self.array(value)
+        if isinstance(value, np.ndarray):
+            return value
+        if not isinstance(value, (list, tuple)):
+            return None
+        return [self.item(v) if isinstance(v, Call) else v for v in value]
+
+    def item(self, call: Call) -> Any:
+        if id(call) not in self.made:
+            self.made[id(call)] = self.make(call)
+        return self.made[id(call)]
+
+    def make(self, call: Call) -> Any:
+        name = call.function.name
+        if name == _ENCODE:
+            return self.encoded(call)
+        if name in _SCALAR:
+            return self.scalar(*_exactly(call.arguments, 2))
+        return self.array(call)
+
+    def encoded(self, call: Call) -> bytes:
+        text, encoding = _exactly(call.arguments, 2)
+        if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+            raise Refused("bytes in it are encoded otherwise than as latin1")
+        # One text may be named by many calls.
+        self.budget -= len(text)
+        if self.budget < 0:
+            raise Refused("it repeats the same bytes until they exceed the file")
+        try:
+            return text.encode("latin1")
+        except UnicodeEncodeError:
+            raise Refused("bytes in it have values above 255") from None
+
+    def array(self, call: Call) -> np.ndarray:
+        name = call.function.name
+        if name in _RECONSTRUCT:
+            _, shape, dtype, _, data = _exactly(call.state, 5)
+        elif name in _FROM_BUFFER:
+            data, dtype, shape, _ = _exactly(call.arguments, 4)
+        else:
+            raise Refused(f"it calls {name} where a value belongs")
+        if isinstance(data, Call):
+            if data.function.name != _ENCODE:
+                raise Refused("the content of an array in it is no bytes")
+            data = self.encoded(data)
+        dtype = _dtype(dtype)
+        if not isinstance(data, bytes):
+            raise Refused("the content of an array in it is no bytes")
+        (length,) = _exactly(shape, 1)
+        if not isinstance(length, int) or length != len(data):
+            raise Refused(f"an array in it claims another length than its {len(data):,} bytes")
+        return np.frombuffer(data, np.uint8).astype(dtype, copy=False)
+
+    def scalar(self, dtype: Any, data: Any) -> bool:
+        if isinstance(data, Call) and data.function.name == _ENCODE:
+            data = self.encoded(data)
+        if _dtype(dtype) != np.bool_ or not isinstance(data, bytes) or len(data) != 1:
+            raise Refused("a single value in it is no boolean")
+        return data != b"\0"
+
+
+def _exactly(value: Any, count: int) -> tuple[Any, ...]:
+    if not isinstance(value, tuple) or len(value) != count:
+        raise Refused("a call in it has other arguments than its kind takes")
+    return value
+
+
+def _dtype(value: Any) -> type:
+    if not isinstance(value, Call) or value.function.name != _DTYPE or not value.arguments:
+        raise Refused("an array in it has no element type")
+    name = value.arguments[0]
+    name = name.decode("latin1") if isinstance(name, bytes) else name
+    if not isinstance(name, str) or name not in _DTYPES:
+        what = name[:20] if isinstance(name, str) else type(name).__name__
+        raise Refused(f"an array in it has elements of type {what!r} instead of u1 or b1")
+    return _DTYPES[name]
+
+
 def _labels(issame: Any, images: int, path: Path) -> np.ndarray:
-    if not isinstance(issame, (list, tuple, np.ndarray)):
+    if issame is None:
         raise ChainError(f"{path}: its second part is no list of labels; give a verification .bin.")
     if len(issame) * 2 != images:
         raise ChainError(

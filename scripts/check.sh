@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # check.sh KIND NAME VALUE [ALLOWED...] [-- KIND NAME VALUE ...]: print the first wrong value, or nothing.
+# check.sh --fail ...: print it as an error, and fail.
 #
 # Kinds: one-of (of ALLOWED), number (one positive integer), numbers (one or more), maybe (a
-# number or empty), word (a name, or empty), path (a file name that neither make nor a shell would interpret).
+# number or empty), word (a name, or empty), path (a file name that neither make nor a shell would
+# interpret), maybe-url (an address that names its scheme, or empty), repository (what git clones),
+# commit (its full hash).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
@@ -20,11 +23,21 @@ check() {
     numbers) [[ $value =~ ^$NUMBER(\ +$NUMBER)*$ ]] || echo "$name=$value is not allowed; give positive integers" ;;
     maybe) [[ $value =~ ^($NUMBER)?$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
     word) [[ $value =~ ^[[:alnum:]_]*$ ]] || echo "$name=$value is not allowed; give one name of letters, digits and _" ;;
+    maybe-url) [[ $value =~ ^([a-z]+:[][[:alnum:]_.~:/?#@!\&()*+,\;=%-]+)?$ ]] ||
+        echo "$name=$value is not allowed; give http(s)://, file:///, obs:// or gdrive:" ;;
+    repository) [[ $value =~ ^[[:alnum:]_./:@~+-]+$ && $value != -* && $value != *::* ]] ||
+        echo "$name=$value is not allowed; name one repository by its address or folder" ;;
+    commit) [[ $value =~ ^[0-9a-f]{40}$ ]] || echo "$name=$value is not allowed; give 40 hexadecimal digits" ;;
     path) [[ $value =~ ^[[:alnum:]_./+@,-]+$ && $value != -* ]] ||
         echo "$name=$value is not allowed; name one file by letters, digits and . _ + @ , / -" ;;
     esac
 }
 
+fail=
+if [ "${1:-}" = --fail ]; then
+    fail=yes
+    shift
+fi
 while [ $# -gt 0 ]; do
     words=()
     while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -34,6 +47,7 @@ while [ $# -gt 0 ]; do
     [ $# -eq 0 ] || shift
     found=$(check "${words[@]}")
     if [ -n "$found" ]; then
+        [ -z "$fail" ] || { echo "error: $found" >&2 && exit 1; }
         echo "$found"
         exit
     fi

@@ -6,14 +6,14 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 awk '
     /^##@ / { heading = substr($0, 5); next }
     /^## /  { comment = substr($0, 4); next }
-    /^[A-Z]+ \?=/ {
-        name = $1; value = $0; sub(/^[A-Z]+ \?= */, "", value)
-        variables = variables group("variables", heading) sprintf("  %-12s %s%s\n", name, comment,
+    /^[A-Z_]+ \?=/ {
+        name = $1; value = $0; sub(/^[A-Z_]+ \?= */, "", value)
+        variables = variables group("variables", heading) sprintf("  %-16s %s%s\n", name, comment,
             value == "" ? "" : " [" value "]")
     }
     /^[a-z-]+:.*## / {
         name = $1; sub(/:.*/, "", name); text = $0; sub(/.*## /, "", text)
-        targets = targets group("targets", heading) sprintf("  %-12s %s\n", name, text)
+        targets = targets group("targets", heading) sprintf("  %-16s %s\n", name, text)
     }
     function group(kind, text) {
         if (last[kind] == text) return ""

@@ -7,5 +7,5 @@ case $1 in
 DATA) what="the verification set" ;;
 *) what="the checkpoint" ;;
 esac
-echo "error: $what $2 is missing; put it there, name your own with $1=, or run make demo." >&2
+echo "error: $what $2 is missing; put it there, name your own with $1= or its address with ${1}_URL=, or run make demo." >&2
 exit 1

@@ -1,0 +1,159 @@
+"""Download one input of the chain from the first of its sources that gives it.
+
+A source is gdrive:ID, obs://BUCKET/KEY, http(s)://... or file:///PATH.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import urllib.parse
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fetch_gdrive
+import fetch_obs
+import verification_bin
+import web_page
+from atomic import remove, write_json
+from checksum import sha256
+from errors import ChainError, FetchError, exit_with
+
+RECORDS = ".downloads.json"  # beside the files: what the first download of each was
+_GDRIVE = re.compile(r"https://drive\.google\.com/(?:file/d/|(?:open|uc)\?(?:.*&)?id=)([\w-]+)")
+
+
+def download(path: Path, sources: list[str], known: dict[str, Any]) -> str:
+    """Bring ``path`` from the first of ``sources`` that gives it; return that source.
+
+    ``known`` may hold ``size`` and ``sha256``; where the checksum is not known, the one of the
+    first download counts, kept in ``.downloads.json`` beside the file. ``path`` appears whole
+    and checked; a cut transfer stays beside it for the next call. Raises ``ChainError`` that
+    says why each source failed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records_path = path.parent / RECORDS
+    reasons = []
+    with _alone(path.parent):
+        records = json.loads(records_path.read_text()) if records_path.exists() else {}
+        expected = known if known.get("sha256") else {**known, **records.get(path.name, {})}
+        for source in sources:
+            partial = _partial(path, source)
+            try:
+                _fetch(source, partial)
+                found = _check(partial, path, expected)
+            except FetchError as error:
+                reasons.append(f"{source} ({error})")
+                continue
+            records[path.name] = {**found, "source": source}
+            write_json(records_path, records)
+            os.replace(partial, path)
+            for left in path.parent.glob(f".{path.name}.*.part*"):
+                remove(left)
+            return source
+    raise ChainError(f"{path} could not be downloaded: {'; '.join(reasons)}")
+
+
+def _partial(path: Path, source: str) -> Path:
+    # Each source has its own: bytes of two files must not be joined.
+    return path.with_name(f".{path.name}.{hashlib.sha256(source.encode()).hexdigest()[:8]}.part")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _fetch(source: str, partial: Path) -> None:
+    scheme, _, rest = source.partition(":")
+    if drive := _GDRIVE.match(source):
+        scheme, rest = "gdrive", drive[1]
+    fetchers: dict[str, Callable[[], None]] = {
+        "gdrive": lambda: fetch_gdrive.fetch(rest, partial),
+        "obs": lambda: fetch_obs.fetch(source, partial),
+        "http": lambda: _fetch_http(source, partial),
+        "https": lambda: _fetch_http(source, partial),
+        "file": lambda: _copy(source, partial),
+    }
+    if scheme not in fetchers:
+        raise FetchError(f"its scheme is none of {' '.join(fetchers)}")
+    fetchers[scheme]()
+
+
+def _fetch_http(url: str, partial: Path) -> None:
+    try:
+        import fetch_http
+    except ImportError:
+        raise FetchError("requests is not installed in this Python environment") from None
+    fetch_http.fetch(url, partial, float(os.environ.get("DOWNLOAD_BACKOFF", "1")))
+
+
+def _copy(url: str, partial: Path) -> None:
+    parts = urllib.parse.urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise FetchError("a file: address names no other machine; write file:///path")
+    try:
+        shutil.copyfile(urllib.parse.unquote(parts.path), partial)
+    except OSError as error:
+        raise FetchError(error.strerror or str(error)) from None
+
+
+def _check(partial: Path, path: Path, expected: dict[str, Any]) -> dict[str, Any]:
+    """Return size and checksum of ``partial``; a file that fails a check is removed."""
+    try:
+        with partial.open("rb") as file:
+            head = file.read(web_page.HEAD)
+        if web_page.is_page(head):
+            raise FetchError(web_page.describe(head))
+        found = {"size": partial.stat().st_size, "sha256": sha256(partial)}
+        for key in ("size", "sha256"):
+            if expected.get(key) not in (None, found[key]):
+                raise FetchError(
+                    f"{key} is {found[key]} instead of {expected[key]}, which an earlier download "
+                    f"or the manifest has; if the new file is right, remove {path.name} from "
+                    f"{path.parent / RECORDS}"
+                )
+        if path.suffix == ".bin":
+            verification_bin.read(partial)
+        elif path.suffix == ".pth" and not (zipfile.is_zipfile(partial) or head[:1] == b"\x80"):
+            raise FetchError("what came is no whole PyTorch checkpoint")
+        return found
+    except ChainError:
+        remove(partial)
+        raise FetchError("what came is no whole verification .bin") from None
+    except FetchError:
+        remove(partial)
+        raise
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON: file -> sources")
+    parser.add_argument("--file", type=Path, required=True, help="file to bring")
+    parser.add_argument("--url", help="source to use instead of the manifest's")
+    parser.add_argument("--variable", required=True, help="make variable that names the file")
+    args = parser.parse_args()
+    entry = json.loads(args.manifest.read_text()).get(str(args.file), {})
+    sources = [args.url] if args.url else entry.get("sources", [])
+    try:
+        source = download(args.file, sources, entry if not args.url else {})
+    except ChainError as error:
+        raise ChainError(
+            f"{error}. Give your own file with {args.variable}=..., or run make demo."
+        ) from None
+    print(f"{args.file} came from {source}")
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,0 +1,173 @@
+"""The reference: cloned at its commit, patched by rule, compared with, and exported."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+
+import networks
+import reference
+import reference_check
+import verification_bin
+from conftest import Project
+from errors import ChainError
+from networks import _ir
+from patch_reference import patch
+from reference_tree import FILES, git, make_repository
+from seed_checkpoint import draw
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The files of a checkout, not patched yet."""
+    for name, text in FILES.items():
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.lstrip())
+    return tmp_path / "tree"
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*.py")}
+
+
+def test_patch_is_idempotent_and_imports_without_mxnet(tree: Path) -> None:
+    assert len(patch(tree)) == 2
+    once = contents(tree)
+    assert patch(tree) == [] and contents(tree) == once
+    assert once["model.py"] == FILES["model.py"].lstrip()
+    for name in ("history", "log", "models", "save"):
+        assert (tree / "work_space" / name).is_dir()
+    code = "import model, verifacation, data.data_pipe, sys; assert 'mxnet' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=tree, check=True)
+    # What cannot work without mxnet still asks for it where it is used.
+    assert "\n    import mxnet as mx\n    return mx.recordio" in once["data/data_pipe.py"]
+
+
+def test_the_patched_loader_reads_our_sets(tree: Path, tmp_path: Path) -> None:
+    patch(tree)
+    pixels = np.random.default_rng(1).integers(0, 256, (112, 112, 3), np.uint8)
+    png = cv2.imencode(".png", pixels)[1].tobytes()
+    verification_bin.write(tmp_path / "set.bin", [png, png], [True])
+    code = (
+        "import sys; from data.data_pipe import load_bin; import numpy as np;"
+        "images, same = load_bin(sys.argv[1]); np.save(sys.argv[2], images); assert same == [True]"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "set.bin"), str(tmp_path / "out.npy")]
+    subprocess.run(command, cwd=tree, check=True)
+    assert np.array_equal(np.load(tmp_path / "out.npy"), [pixels, pixels])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("verifacation.py", "def something(): pass\n", "does not define calculate_accuracy"),
+        ("model.py", "def (", "is no Python"),
+        ("verifacation.py", FILES["verifacation.py"] + "\nmx.cpu()\n", "outside of a function"),
+        ("data/data_pipe.py", None, "is missing"),
+    ],
+)
+def test_another_tree_is_refused_untouched(
+    tree: Path, name: str, text: str | None, reason: str
+) -> None:
+    if text is None:
+        (tree / name).unlink()
+    else:
+        (tree / name).write_text(text)
+    before = contents(tree)
+    with pytest.raises(ChainError, match=reason):
+        patch(tree)
+    assert contents(tree) == before and not (tree / "work_space").exists()
+
+
+@pytest.mark.parametrize("name", ["ir50", "ir_se50", "ir_se100", "ir_se152", "mobilefacenet"])
+def test_state_dicts_have_the_references_layout(name: str, tree: Path) -> None:
+    with torch.device("meta"):
+        ours, theirs = networks.build(name).state_dict(), reference.build(tree, name).state_dict()
+    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
+
+
+def test_backbone_agrees_and_a_difference_is_found(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One unit a stage instead of 24: the same code, sooner.
+    text = FILES["model.py"].replace("50: (3, 4, 14, 3)", "50: (1, 1, 1, 1)")
+    (tree / "model.py").write_text(text)
+    monkeypatch.setitem(_ir.STAGES, 50, (1, 1, 1, 1))
+    network = networks.build("ir_se50")
+    draw(network)
+    weights = tmp_path / "weights.pth"
+    torch.save(network.state_dict(), weights)
+    pixels = np.random.default_rng(2).integers(0, 256, (4, 3, 112, 112), np.uint8)
+    a, b = reference_check.compare_networks("ir_se50", weights, tree, pixels)
+    assert np.allclose(a, b, atol=1e-4)
+    (tree / "model.py").write_text(text.replace("torch.sigmoid", "torch.tanh"))
+    with pytest.raises(ChainError, match="gives another embedding"):
+        reference_check.compare_networks("ir_se50", weights, tree, pixels)
+
+
+def test_evaluation_agrees_and_a_difference_is_found(tree: Path) -> None:
+    patch(tree)
+    random = np.random.default_rng(3)
+    embeddings = random.standard_normal((400, 32)).astype(np.float32)
+    issame = random.random(200) < 0.5
+    embeddings[1::2][issame] = embeddings[0::2][issame] + random.standard_normal(
+        (issame.sum(), 32)
+    ).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    assert reference_check.compare_evaluations(tree, embeddings, issame, "x") == 200
+    text = (tree / "verifacation.py").read_text()
+    (tree / "verifacation.py").write_text(
+        text.replace("dist < threshold", "dist < 0.9 * threshold")
+    )
+    with pytest.raises(ChainError, match="gives another"):
+        reference_check.compare_evaluations(tree, embeddings, issame, "x")
+
+
+def test_make_patch_check_and_export(project: Project, tiny: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "mirror"
+    repository.mkdir()
+    commit = make_repository(repository)
+    repo, named = f"REFERENCE_REPO={repository}", f"REFERENCE_COMMIT={commit}"
+
+    failed = project.make("patch", repo, ok=False)
+    assert "has no commit 350ff7aa" in failed.stderr
+    failed = project.make("patch", f"REFERENCE_REPO={tmp_path}/none", ok=False)
+    assert "REFERENCE_REPO=" in failed.stderr and "default chain does not need it" in failed.stderr
+    assert not list(project.root.glob("LResNet*"))
+
+    project.make("patch", repo, named)
+    checkout = project.root / "LResNet"
+    assert git(checkout, "rev-parse", "HEAD") == commit
+    assert "patched" not in project.make("patch", repo, named).stdout
+    # Another commit is refused, and what is there stays.
+    failed = project.make("patch", repo, "REFERENCE_COMMIT=" + "0" * 40, ok=False)
+    assert "instead of 000" in failed.stderr
+
+    chain = (f"DATA={tiny}/faces.bin", f"WEIGHTS={tiny}/mobilefacenet.pth", "NET=mobilefacenet")
+    told = project.make("reference-check", *chain, repo, named).stdout
+    assert "40 images embedded" in told and "on 20 pairs" in told
+    result = json.loads((project.root / "result/mobilefacenet_faces_reference.json").read_text())
+    assert result["smallest_cosine"] >= 0.99999
+
+    project.make("onnx", "BS=1", *chain, repo, named, "BACKBONE=reference")
+    model = onnx.load(project.root / "model/model_mobilefacenet_bs1.onnx", load_external_data=False)
+    assert {p.key: p.value for p in model.metadata_props}["backbone"] == "reference"
+    # The knob is stamped: the same file is now stale with the other class.
+    assert "export_onnx" in project.make("-n", "onnx", "BS=1", *chain, repo, named).stdout
+    again = project.make("-n", "onnx", "BS=1", *chain, repo, named, "BACKBONE=reference").stdout
+    assert "export_onnx" not in again
+
+
+def test_make_patch_refuses_a_folder_that_is_no_clone(project: Project) -> None:
+    (project.root / "LResNet").mkdir()
+    failed = project.make("patch", ok=False)
+    assert "LResNet is no clone of the reference" in failed.stderr
+    failed = project.make("patch", "REFERENCE_REPO=ext::sh -c id", ok=False)
+    assert "REFERENCE_REPO=" in failed.stderr

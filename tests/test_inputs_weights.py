@@ -1,0 +1,169 @@
+"""Checkpoints in every form load; what they hold besides tensors is never executed."""
+
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from collections import OrderedDict, defaultdict
+from pathlib import Path
+
+import pytest
+import torch
+
+import checkpoint
+from conftest import PYTHON, Project, expect_error, run_module
+from convert_weights import convert
+from errors import ChainError
+
+STATE = {
+    "a.weight": torch.arange(12.0).reshape(3, 4).t(),
+    "a.running_mean": torch.ones(3),
+    "a.num_batches_tracked": torch.tensor(7),
+}
+
+
+class Config(dict):
+    """As training scripts keep theirs: a dict whose entries are attributes too."""
+
+    def __init__(self, **entries: object):
+        super().__init__(entries)
+        self.__dict__.update(entries)
+
+
+class Execute:
+    def __reduce__(self) -> tuple:
+        return os.system, ("touch executed",)
+
+
+def parallel(state: dict) -> dict:
+    return {f"module.{k}": v for k, v in state.items()}
+
+
+FORMS = {
+    "plain": STATE,
+    "ordered": OrderedDict(STATE),
+    "model": {"model": STATE, "head": {"kernel": torch.ones(2)}, "epoch": 3},
+    "state_dict": {"state_dict": STATE, "optimizer": {"state": {0: {"step": 1.5}}}},
+    "parallel": parallel(STATE),
+    "parallel in state_dict": {"state_dict": parallel(STATE), "best": 0.99},
+    "nested twice": {"model": {"state_dict": STATE}},
+    "parameters": {k: torch.nn.Parameter(v, False) for k, v in STATE.items()},
+}
+EXTRA = {
+    "config": Config(path=Path("work_space"), loss=torch.nn.CrossEntropyLoss(), batch=200),
+    "history": defaultdict(list, a=[1, 2]),
+    "kinds": {1, 2},
+}
+
+
+def save(value: object, path: Path, zipped: bool) -> Path:
+    torch.save(value, path, _use_new_zipfile_serialization=zipped)
+    return path
+
+
+def assert_same(state: dict, dtype: torch.dtype = torch.float32) -> None:
+    assert list(state) == list(STATE)
+    for name, tensor in STATE.items():
+        assert torch.equal(state[name], tensor), name
+        if tensor.is_floating_point():
+            assert state[name].dtype == dtype
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_loads_and_converts(form: str, zipped: bool, tmp_path: Path) -> None:
+    path = save(FORMS[form], tmp_path / "weights.pth", zipped)
+    assert_same(checkpoint.read(path))
+    assert_same(convert(path))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_every_precision(dtype: torch.dtype, zipped: bool, tmp_path: Path) -> None:
+    state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in STATE.items()}
+    path = save(state, tmp_path / "weights.pth", zipped)
+    assert_same(checkpoint.read(path))
+    assert_same(convert(path), dtype)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_extra_objects_are_left_out_not_made(zipped: bool, tmp_path: Path) -> None:
+    path = save({"model": STATE, **EXTRA}, tmp_path / "weights.pth", zipped)
+    with pytest.raises(ChainError, match="make convert-weights WEIGHTS="):
+        checkpoint.read(path)
+    assert_same(convert(path))
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_nothing_is_executed(zipped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = save({"model": STATE, "x": Execute()}, tmp_path / "weights.pth", zipped)
+    with pytest.raises(ChainError, match="more than tensors"):
+        checkpoint.read(path)
+    assert_same(convert(path))
+    # Where the weights themselves should be, it is refused.
+    path = save({"model": {**STATE, "x": Execute()}}, tmp_path / "weights.pth", zipped)
+    with pytest.raises(ChainError, match="holds no state dict"):
+        convert(path)
+    assert not Path("executed").exists()
+
+
+def test_converting_imports_nothing_that_the_file_names(tmp_path: Path) -> None:
+    (tmp_path / "trap.py").write_text("raise SystemExit('imported')\nclass Trap: pass\n")
+    make = (
+        "import sys, torch, types; m = types.ModuleType('trap');"
+        "exec('class Trap: pass', m.__dict__); sys.modules['trap'] = m;"
+        "torch.save({'model': {'w': torch.ones(2)}, 'c': m.Trap()}, 'weights.pth')"
+    )
+    subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True)
+    result = run_module(
+        "convert_weights", "--weights", "weights.pth", "--out", "out.pth", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert PYTHON.exists()
+    assert torch.equal(torch.load(tmp_path / "out.pth", weights_only=True)["w"], torch.ones(2))
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    for zipped in (True, False):
+        whole = save(STATE, tmp_path / "whole.pth", zipped).read_bytes()
+        for size in (0, 10, 100, len(whole) // 2, len(whole) - 5):
+            path = tmp_path / "cut.pth"
+            path.write_bytes(whole[:size])
+            for read in (convert, checkpoint.read):
+                with pytest.raises(ChainError):
+                    read(path)
+
+
+def test_a_tensor_larger_than_its_storage_is_refused(tmp_path: Path) -> None:
+    path = save({"w": torch.ones(1).expand(50_000, 50_000)}, tmp_path / "w.pth", True)
+    with pytest.raises(ChainError, match="larger than its storage"):
+        convert(path)
+
+
+def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
+    path, packed = save(STATE, tmp_path / "w.pth", True), tmp_path / "packed.pth"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    for read in (convert, checkpoint.read):
+        with pytest.raises(ChainError, match="compressed"):
+            read(packed)
+
+
+def test_a_pickle_that_is_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(pickle.dumps({"w": [1.0]}))
+    expect_error(
+        run_module("convert_weights", "--weights", path, "--out", tmp_path / "o.pth"), str(path)
+    )
+    assert not (tmp_path / "o.pth").exists()
+
+
+def test_make_convert_weights(project: Project) -> None:
+    torch.save({"model": STATE, **EXTRA}, project.root / "old.pth")
+    project.make("convert-weights", "WEIGHTS=old.pth")
+    assert_same(checkpoint.read(project.root / "model/old_tensors.pth"))
+    failed = project.make("convert-weights", "WEIGHTS=none.pth", ok=False)
+    assert "none.pth is missing" in failed.stderr
