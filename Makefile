@@ -200,4 +200,5 @@ $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%_$(STAGE).onn
 		--warmup $(WARMUP) $(if $(LOOP),--loop $(LOOP)) --out $@
 
 include scripts/inputs.mk
+include scripts/bench.mk
 include scripts/project.mk

@@ -27,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def load_engine(args: argparse.Namespace) -> engines.Engine:
     """Return the engine that ``args`` names; it has exactly the batch size that they name."""
     options = engines.Options(
-        args.precision, args.provider, args.threads, args.device, args.mode
+        precision=args.precision,
+        provider=args.provider,
+        threads=args.threads,
+        batch_size=args.batch_size,
+        device=args.device,
+        mode=args.mode,
     )
     engine = engines.load(args.engine, args.model, options)
     batch_size = engine.describe()["batch_size"]

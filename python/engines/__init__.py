@@ -16,13 +16,15 @@ class Options(NamedTuple):
     """What a person can choose about an engine; None leaves the choice to the engine.
 
     ``precision`` is one of the engine's ``PRECISIONS``, ``provider`` an ONNX Runtime execution
-    provider, ``threads`` the number of CPU threads; ``device`` and ``mode`` are among the
+    provider, ``threads`` the number of CPU threads. ``batch_size`` is for models that have none
+    of their own; ``device`` and ``mode`` are among the
     ``DEVICES`` and ``MODES`` of an engine that has a choice of them.
     """
 
     precision: str = "fp32"
     provider: str | None = None
     threads: int | None = None
+    batch_size: int | None = None
     device: str | None = None
     mode: str | None = None
 

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 import flops
 from engines import Options
 from errors import ChainError
-from machine import cpu_name, physical_cores, versions
+from machine import cpu_flags, cpu_name, physical_cores, versions
 from onnx_to_torch import convert
 
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _SIDE = 112
+# What a processor with float16 arithmetic has; PyTorch takes seconds for an image without.
+_CPU_FP16 = {"avx512_fp16", "amx_fp16", "asimdhp"}
 # Calls before a capture: cuDNN chooses its algorithms and libraries allocate their workspaces.
 _WARM = 3
 
@@ -114,6 +116,8 @@ def _device(options: Options) -> str:
         if not torch.cuda.is_bf16_supported(including_emulation=False):
             name = torch.cuda.get_device_name()
             raise ChainError(f"{name} has no bf16 arithmetic; choose PRECISION=fp16 or fp32.")
+    if device == "cpu" and options.precision == "fp16" and not _CPU_FP16 & cpu_flags():
+        raise ChainError(f"{cpu_name()} has no fp16 arithmetic; choose PRECISION=bf16 or fp32.")
     return device
 
 

@@ -1,0 +1,40 @@
+# Benchmarks: against what people would use instead, and of every step of the chain.
+
+##@ Benchmarks
+
+.PHONY: bench-peers bench-chain peak gpu-table
+
+## Batch sizes of bench-peers
+PEER_BATCHES ?= 1 16
+## Rounds of bench-peers, in each of which everybody is measured once
+ROUNDS ?= 7
+## Least seconds of a turn in bench-peers
+TURN ?= 4
+
+problem := $(shell scripts/check.sh numbers PEER_BATCHES $(call quote,$(PEER_BATCHES)) -- \
+	number ROUNDS $(call quote,$(ROUNDS)) -- number TURN $(call quote,$(TURN)))
+$(if $(problem),$(error $(problem)))
+
+PEERS := result/bench_peers.json
+bench-peers: data/demo.bin $(DEMO_WEIGHTS) ## Eager PyTorch, ONNX Runtime, OpenVINO and this project in turns
+	@+$(MAKE) --no-print-directory $(PEERS) $(DEMO) BATCHES="$(PEER_BATCHES)" \
+		BS=$(firstword $(PEER_BATCHES))
+	@$(PYTHON_RUN) python/peers_table.py $(PEERS)
+
+# What this project runs at PRECISION $(1) and batch size $(2); one quantised model serves all.
+peer_model = $(if $(filter int8,$(1)),$(QUANTISED)/model.xml,$(MODEL)_bs$(2)_$(STAGE).onnx)
+PEER_PLAIN := $(PEER_BATCHES:%=$(MODEL)_bs%.onnx)
+PEER_OURS := $(sort $(foreach p,$(PRECISIONS_openvino),$(foreach b,$(PEER_BATCHES),$(p)=$(call peer_model,$(p),$(b)))))
+PEER_STAMP := result/.stamp/bench_peers
+$(eval $(call stamp,$(PEER_STAMP),NET=$(NET) $(PEER_OURS) THREADS=$(THREADS) ROUNDS=$(ROUNDS) TURN=$(TURN),))
+
+$(PEERS): $(if $(filter $(DEMO_WEIGHTS),$(WEIGHTS)),$(PEER_PLAIN) \
+		$(foreach pair,$(PEER_OURS),$(lastword $(subst =, ,$(pair))))) $(LABELS) $(PEER_STAMP) \
+		python/peak.c $(call modules,bench_peers peers peer_process peak flops parity checkpoint \
+		engines/__init__ engines/openvino machine onnx_store crops decode checksum progress)
+	$(STEP) --alone bench-peers $@ $(MODULE) python/bench_peers.py --net $(NET) --weights $(WEIGHTS) \
+		--crops $(CROPS) --plain $(PEER_PLAIN) --ours $(PEER_OURS) \
+		$(if $(THREADS),--threads $(THREADS)) --rounds $(ROUNDS) --seconds $(TURN) --out $@
+
+peak: | $(ENVIRONMENT) ## The machine's arithmetic peak alone
+	@$(PYTHON_RUN) python/peak.py $(if $(THREADS),--threads $(THREADS))
