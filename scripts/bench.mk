@@ -10,9 +10,12 @@ PEER_BATCHES ?= 1 16
 ROUNDS ?= 7
 ## Least seconds of a turn in bench-peers
 TURN ?= 4
+## Batch sizes of gpu-table
+GPU_BATCHES ?= 1 2 4 8 16 32 64 128 256 512
 
 problem := $(shell scripts/check.sh numbers PEER_BATCHES $(call quote,$(PEER_BATCHES)) -- \
-	number ROUNDS $(call quote,$(ROUNDS)) -- number TURN $(call quote,$(TURN)))
+	number ROUNDS $(call quote,$(ROUNDS)) -- number TURN $(call quote,$(TURN)) -- \
+	numbers GPU_BATCHES $(call quote,$(GPU_BATCHES)))
 $(if $(problem),$(error $(problem)))
 
 PEERS := result/bench_peers.json
@@ -38,3 +41,16 @@ $(PEERS): $(if $(filter $(DEMO_WEIGHTS),$(WEIGHTS)),$(PEER_PLAIN) \
 
 peak: | $(ENVIRONMENT) ## The machine's arithmetic peak alone
 	@$(PYTHON_RUN) python/peak.py $(if $(THREADS),--threads $(THREADS))
+
+bench-chain: $(DATA) $(WEIGHTS) | $(ENVIRONMENT) ## Every step of the chain from nothing, timed
+	@PY=$(call quote,$(PY)) scripts/step.sh --alone bench-chain result/bench_chain.json \
+		scripts/bench-chain.sh $(abspath result/bench_chain.json) "$(PRECISIONS_openvino)" \
+		NET=$(NET) DATA=$(abspath $(DATA)) WEIGHTS=$(abspath $(WEIGHTS)) BS=$(BS) BATCHES="$(BATCHES)" \
+		THREADS=$(THREADS) PRECISION=$(PRECISION) ENGINE=openvino OPSET=$(OPSET)
+
+gpu-table: ## Accuracy and throughput on CUDA at every precision and each of GPU_BATCHES
+	@+for precision in $(PRECISIONS_torch); do \
+		printf '\nENGINE=torch PRECISION=%s\n' "$$precision"; \
+		$(MAKE) --no-print-directory accuracy-all perf-all ENGINE=torch TORCH_DEVICE=cuda \
+			PRECISION="$$precision" BATCHES="$(GPU_BATCHES)" BS=$(firstword $(GPU_BATCHES)); \
+	done
