@@ -34,11 +34,13 @@ def read_steps(text: str) -> list[dict[str, Any]]:
     return steps
 
 
-def stage_rows(steps: list[dict[str, Any]], batch_size: int) -> list[dict[str, Any]]:
+def stage_rows(steps: list[dict[str, Any]], run: dict[str, Any]) -> list[dict[str, Any]]:
     """Return ``stage`` and ``seconds``: steps summed up, the export of one batch size and of all.
 
-    The first export makes the graph of all batch sizes, each file of one is then a rewrite.
+    The first export makes the graph of all batch sizes, each file of one is then a rewrite. The
+    step that runs the set is also shown in its parts, as its record ``run`` has them.
     """
+    batch_size = run["batch_size"]
 
     def total(*names: str, only: str = "") -> float:
         chosen = [s for s in steps if s["step"] in names and only in s["target"]]
@@ -55,8 +57,11 @@ def stage_rows(steps: list[dict[str, Any]], batch_size: int) -> list[dict[str, A
     for step in steps:
         if step["step"] not in shown:
             shown.add(step["step"])
-            of_size = [s for s in steps if s["step"] == step["step"]]
-            rows.append({"stage": step["step"], "seconds": of_size[0]["seconds"]})
+            rows.append({"stage": step["step"], "seconds": step["seconds"]})
+        if step["step"] == "embed":
+            rows.append({"stage": "- load, compile", "seconds": run["load_s"]})
+            rows.append({"stage": "- run", "seconds": run["wall_s"]})
+            rows.append({"stage": "-- of it inference", "seconds": run["inference_s"]})
     return rows
 
 
@@ -110,9 +115,6 @@ def text(result: dict[str, Any]) -> str:
             "",
             aligned(stages),
             "",
-            f"embed: {result['load_s']:.1f} s to load and compile, then "
-            f"{result['wall_s']:.1f} s of which inference {result['inference_s']:.1f} s.",
-            "",
             aligned(times),
         ]
     )
@@ -134,7 +136,7 @@ def main() -> None:
     guide = next(p["throughput_fps"] for p in perfs if p["engine"] == "onnxruntime")
     ours = [p for p in perfs if p["engine"] == "openvino"]
     rates = {p["precision"]: p["throughput_fps"] for p in ours}
-    rows = stage_rows(steps, run["batch_size"])
+    rows = stage_rows(steps, run)
     result = {key: run[key] for key in ("net", "dataset", "batch_size", "engine", "precision")}
     result |= {key: run[key] for key in ("threads", "load_s", "wall_s", "inference_s")} | counts
     result |= {"guide_fps": guide, "fps": rates, "stages": rows, "steps": steps}

@@ -21,7 +21,10 @@ Item = TypeVar("Item")
 
 
 class Batch(NamedTuple):
-    """``input``: (B, 3, 112, 112), float32 or uint8; row r shows crop ``images[r]``, further rows nothing."""
+    """``input``: (B, 3, 112, 112), float32 or uint8 pixels.
+
+    Row r shows crop ``images[r]``, further rows nothing.
+    """
 
     images: np.ndarray
     input: np.ndarray

@@ -55,9 +55,10 @@ def text(result: dict[str, Any]) -> str:
             rate = peak["kernel"]
             if "gflops" in peak:
                 flops = peak["gflops"]
+                limit = flops["median"] / size["gflop_per_image"]
                 rate = (
                     f"{flops['median']:.0f} GFLOP/s ({flops['min']:.0f}-{flops['max']:.0f}), "
-                    f"{peak['kernel']}: {flops['median'] / size['gflop_per_image']:.1f} img/s at most"
+                    f"{peak['kernel']}: {limit:.1f} img/s at most"
                 )
             lines.append(f"Peak in {precision}: {rate}")
         lines += ["", size_table(size)]

@@ -89,3 +89,23 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = run_module("seed_checkpoint", "--net", "mobilefacenet", *arguments)
     assert made.returncode == 0, made.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_models(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``tiny`` decoded (faces/) and exported (bs1.onnx, bs4.onnx)."""
+    folder = tmp_path_factory.mktemp("small_models")
+
+    def run(module: str, *arguments: object) -> None:
+        made = run_module(module, *arguments)
+        assert made.returncode == 0, made.stderr
+
+    products = ("--firsts", folder / "first.npy", "--labels", folder / "list.npy")
+    run("preprocess", "--bin", tiny / "faces.bin", "--crops", folder / "faces", *products)
+    weights = ("--weights", tiny / "mobilefacenet.pth", "--opset", 11)
+    products = ("--onnx", folder / "any.onnx", "--reference", folder / "reference.npy")
+    run("export_onnx", "--net", "mobilefacenet", *weights, *products)
+    for size in (1, 4):
+        out = folder / f"bs{size}.onnx"
+        run("fix_batch", "--onnx", folder / "any.onnx", "--batch-size", size, "--out", out)
+    return folder

@@ -57,7 +57,10 @@ class Engine:
         self._threads = options.threads or physical_cores()
         torch.set_num_threads(self._threads)
         # cuDNN's convolutions would otherwise round their inputs to TF32.
-        torch.backends.fp32_precision = "ieee"
+        for backend in (torch.backends.cudnn.conv, torch.backends.cuda.matmul):
+            backend.fp32_precision = "ieee"
+        for backend in (torch.backends.mkldnn.conv, torch.backends.mkldnn.matmul):
+            backend.fp32_precision = "ieee"
         torch.backends.cudnn.benchmark = True
         self._batch_size = flops.batch_size(model)
         dtype = _TYPES[self._precision]
@@ -112,10 +115,10 @@ def _device(options: Options) -> str:
             f"TORCH_DEVICE=cuda, but PyTorch {torch.__version__} finds no CUDA device; install a "
             "CUDA build and the driver, or choose TORCH_DEVICE=cpu."
         )
-    if device == "cuda" and options.precision == "bf16":
-        if not torch.cuda.is_bf16_supported(including_emulation=False):
-            name = torch.cuda.get_device_name()
-            raise ChainError(f"{name} has no bf16 arithmetic; choose PRECISION=fp16 or fp32.")
+    wants_bf16 = device == "cuda" and options.precision == "bf16"
+    if wants_bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
+        name = torch.cuda.get_device_name()
+        raise ChainError(f"{name} has no bf16 arithmetic; choose PRECISION=fp16 or fp32.")
     if device == "cpu" and options.precision == "fp16" and not _CPU_FP16 & cpu_flags():
         raise ChainError(f"{cpu_name()} has no fp16 arithmetic; choose PRECISION=bf16 or fp32.")
     return device
