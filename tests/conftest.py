@@ -92,20 +92,19 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_models(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``tiny`` decoded (faces/) and exported (bs1.onnx, bs4.onnx)."""
-    folder = tmp_path_factory.mktemp("small_models")
+def ready(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny set's crops, first.npy, list.npy, and models of batch 1, 7 and 16."""
+    from steps import export, fix, simplify
 
-    def run(module: str, *arguments: object) -> None:
-        made = run_module(module, *arguments)
-        assert made.returncode == 0, made.stderr
-
-    products = ("--firsts", folder / "first.npy", "--labels", folder / "list.npy")
-    run("preprocess", "--bin", tiny / "faces.bin", "--crops", folder / "faces", *products)
-    weights = ("--weights", tiny / "mobilefacenet.pth", "--opset", 11)
-    products = ("--onnx", folder / "any.onnx", "--reference", folder / "reference.npy")
-    run("export_onnx", "--net", "mobilefacenet", *weights, *products)
-    for size in (1, 4):
-        out = folder / f"bs{size}.onnx"
-        run("fix_batch", "--onnx", folder / "any.onnx", "--batch-size", size, "--out", out)
+    folder = tmp_path_factory.mktemp("ready")
+    products = ("--crops", folder / "crops", "--firsts", folder / "first.npy")
+    source = ("--bin", tiny / "faces.bin")
+    results = [
+        run_module("preprocess", *source, *products, "--labels", folder / "list.npy"),
+        export(tiny / "mobilefacenet.pth", folder),
+    ]
+    for batch in (1, 7, 16):
+        results += [fix(folder, batch), simplify(folder, batch)]
+    for result in results:
+        assert (result.returncode, result.stderr) == (0, "")
     return folder

@@ -17,12 +17,12 @@ from conftest import Project, expect_error, run_module
 from errors import ChainError
 
 
-def test_contenders_take_the_models_of_their_batch_size(small_models):
+def test_contenders_take_the_models_of_their_batch_size(ready):
     args = Namespace(weights=Path("w.pth"), net="mobilefacenet", threads=1)
-    args.ours = [f"fp32={small_models}/bs1.onnx", f"fp32={small_models}/bs4.onnx", "int8=q.xml"]
-    found = bench_peers.contenders(args, small_models / "bs4.onnx", 4)
+    args.ours = [f"fp32={ready}/model_m_bs{size}.onnx" for size in (1, 7)] + ["int8=q.xml"]
+    found = bench_peers.contenders(args, ready / "model_m_bs7.onnx", 7)
     ours = [(c.precision, c.model.name, c.batch_size) for c in found if c.ours]
-    assert ours == [("fp32", "bs4.onnx", 4), ("int8", "q.xml", 4)]
+    assert ours == [("fp32", "model_m_bs7.onnx", 7), ("int8", "q.xml", 7)]
     assert {c.threads for c in found} == {1}
 
 
@@ -33,8 +33,8 @@ def test_a_contender_that_cannot_load_is_named(tmp_path):
         peer_process.PeerProcess(contender, np.zeros((1, 3, 112, 112), np.float32))
 
 
-def test_a_contender_sleeps_when_it_is_not_its_turn(small_models):
-    contender = peers.Contender("ORT", "onnxruntime", small_models / "bs1.onnx", 1, 1)
+def test_a_contender_sleeps_when_it_is_not_its_turn(ready):
+    contender = peers.Contender("ORT", "onnxruntime", ready / "model_m_bs1.onnx", 1, 1)
     with peer_process.PeerProcess(contender, np.zeros((1, 3, 112, 112), np.float32)) as process:
 
         def state() -> str:
@@ -51,16 +51,16 @@ def test_a_contender_sleeps_when_it_is_not_its_turn(small_models):
     assert process._process.exitcode == -signal.SIGKILL
 
 
-def test_peers_in_a_short_real_run(tiny, small_models, tmp_path):
+def test_peers_in_a_short_real_run(tiny, ready, tmp_path):
     arguments = ["--net", "mobilefacenet", "--weights", tiny / "mobilefacenet.pth"]
-    arguments += ["--crops", small_models / "faces", "--plain", small_models / "bs4.onnx"]
-    arguments += ["--ours", f"fp32={small_models / 'bs4.onnx'}", "--rounds", 3]
+    arguments += ["--crops", ready / "crops", "--plain", ready / "model_m_bs7.onnx"]
+    arguments += ["--ours", f"fp32={ready / 'model_m_bs7_sim.onnx'}", "--rounds", 3]
     out = tmp_path / "bench_peers.json"
     made = run_module("bench_peers", *arguments, "--seconds", 0.02, "--threads", 1, "--out", out)
     assert made.returncode == 0, made.stderr
     result = json.loads(out.read_text())
     (size,) = result["sizes"]
-    assert size["batch_size"] == 4
+    assert size["batch_size"] == 7
     assert size["gflop_per_image"] == pytest.approx(0.4423, abs=1e-3)
     names = [row["name"] for row in size["rows"]]
     assert names == [
@@ -82,13 +82,13 @@ def test_peers_in_a_short_real_run(tiny, small_models, tmp_path):
     assert f"{size['rows'][-1]['fps']['median']:.1f} (" in shown.stdout
 
 
-def test_peers_refuse_models_of_other_weights(small_models, tmp_path):
+def test_peers_refuse_models_of_other_weights(ready, tmp_path):
     (tmp_path / "other.pth").write_bytes(b"other")
     arguments = ["--net", "mobilefacenet", "--weights", tmp_path / "other.pth"]
-    arguments += ["--crops", small_models / "faces", "--plain", small_models / "bs4.onnx"]
+    arguments += ["--crops", ready / "crops", "--plain", ready / "model_m_bs7.onnx"]
     out = tmp_path / "bench_peers.json"
     result = run_module("bench_peers", *arguments, "--ours", "fp32=x.onnx", "--out", out)
-    expect_error(result, "bs4.onnx was not exported from")
+    expect_error(result, "model_m_bs7.onnx was not exported from")
     assert not out.exists()
 
 

@@ -48,7 +48,7 @@ def test_flops_equal_a_count_by_hand(tmp_path):
     assert flops.batch_size(tmp_path / "m.onnx") == 2
 
 
-def test_flops_of_a_network_equal_those_of_its_layers(small_models):
+def test_flops_of_a_network_equal_those_of_its_layers(ready):
     total = 0
 
     def count(module: nn.Module, _: object, output: torch.Tensor) -> None:
@@ -60,13 +60,13 @@ def test_flops_of_a_network_equal_those_of_its_layers(small_models):
         for module in network.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 module.register_forward_hook(count)
-        network(torch.zeros(4, 3, 112, 112))
-    assert flops.count(small_models / "bs4.onnx") == total
+        network(torch.zeros(7, 3, 112, 112))
+    assert flops.count(ready / "model_m_bs7.onnx") == total
 
 
-def test_flops_need_a_fixed_batch(small_models):
+def test_flops_need_a_fixed_batch(ready):
     with pytest.raises(ChainError, match="one batch size"):
-        flops.count(small_models / "any.onnx")
+        flops.count(ready / "model_m.onnx")
 
 
 @needs_compiler

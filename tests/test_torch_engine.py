@@ -25,21 +25,23 @@ from errors import ChainError
 from networks._blocks import L2Norm
 from networks._ir import Unit
 
+MODEL = "model_m_bs7_sim.onnx"
+
 
 @pytest.fixture(scope="module")
-def pixels(small_models: Path) -> np.ndarray:
-    crops = open_crops(small_models / "faces")
-    return next(batches(crops, np.arange(4), 4, as_pixels=True)).input
+def pixels(ready: Path) -> np.ndarray:
+    crops = open_crops(ready / "crops")
+    return next(batches(crops, np.arange(4), 7, as_pixels=True)).input
 
 
-def load(folder: Path, **options: object) -> engines.Engine:
-    return engines.load("torch", folder / "bs4.onnx", Options(device="cpu", threads=2, **options))
+def load(model: Path, **options: object) -> engines.Engine:
+    return engines.load("torch", model, Options(device="cpu", threads=2, **options))
 
 
-def test_agrees_with_openvino_and_normalises_pixels_itself(small_models, pixels):
-    engine = load(small_models)
+def test_agrees_with_openvino_and_normalises_pixels_itself(ready, pixels):
+    engine = load(ready / MODEL)
     images = normalise(pixels)
-    expected = engines.load("openvino", small_models / "bs4.onnx", Options()).run(images)
+    expected = engines.load("openvino", ready / MODEL, Options()).run(images)
     output = engine.run(images)
     assert output.dtype == np.float32
     result = parity.compare(expected, output)
@@ -49,23 +51,23 @@ def test_agrees_with_openvino_and_normalises_pixels_itself(small_models, pixels)
     np.testing.assert_allclose(engine.run(pixels), output, atol=1e-6)
 
 
-def test_describes_what_runs(small_models):
-    used = load(small_models).describe()
-    assert used["batch_size"] == 4
+def test_describes_what_runs(ready):
+    used = load(ready / MODEL).describe()
+    assert used["batch_size"] == 7
     assert used["precision"] == "fp32"
     assert used["provider"] == "cpu, eager, channels-last"
     assert used["threads"] == torch.get_num_threads() == 2
 
 
-def test_tf32_is_off(small_models):
+def test_tf32_is_off(ready):
     torch.backends.cudnn.conv.fp32_precision = "tf32"
-    load(small_models)
+    load(ready / MODEL)
     assert torch.backends.cudnn.conv.fp32_precision == "ieee"
     assert torch.backends.cuda.matmul.fp32_precision == "ieee"
 
 
-def test_bf16_is_near_and_really_another_arithmetic(small_models, pixels):
-    exact, rounded = load(small_models).run(pixels), load(small_models, precision="bf16")
+def test_bf16_is_near_and_really_another_arithmetic(ready, pixels):
+    exact, rounded = load(ready / MODEL).run(pixels), load(ready / MODEL, precision="bf16")
     result = parity.compare(exact, rounded.run(pixels))
     assert rounded.describe()["precision"] == "bf16"
     assert 0.99 <= result["min_cosine"] <= 0.999999
@@ -108,13 +110,13 @@ def test_fp16_arithmetic_is_near(se_network, se_model):
     assert 0.9999 <= result["min_cosine"] < 1
 
 
-def test_embeddings_of_a_set_agree_with_openvino(small_models):
-    crops = open_crops(small_models / "faces")[:5]
+def test_embeddings_of_a_set_agree_with_openvino(ready):
+    crops = open_crops(ready / "crops")[:5]
     crops = bcolz.carray(crops)
     firsts = np.arange(5)
-    # Two whole batches of 4 and a padded one, against batches of 1.
-    output, _ = embed.embed(load(small_models), crops, firsts, 4)
-    one = engines.load("openvino", small_models / "bs1.onnx", Options())
+    # A whole batch of 7 and a padded one, against batches of 1.
+    output, _ = embed.embed(load(ready / MODEL), crops, firsts, 7)
+    one = engines.load("openvino", ready / "model_m_bs1_sim.onnx", Options())
     expected, _ = embed.embed(one, crops, firsts, 1)
     np.testing.assert_allclose(output, expected, atol=1e-5)
 
@@ -131,16 +133,16 @@ def test_embeddings_of_a_set_agree_with_openvino(small_models):
         ({"precision": "fp16", "device": "cpu"}, "no fp16 arithmetic"),
     ],
 )
-def test_refuses_what_it_cannot_honour(small_models, monkeypatch, options, fragment):
+def test_refuses_what_it_cannot_honour(ready, monkeypatch, options, fragment):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch_engine, "cpu_flags", lambda: {"avx512f"})
     with pytest.raises(ChainError, match=fragment):
-        engines.load("torch", small_models / "bs4.onnx", Options(**options))
+        engines.load("torch", ready / MODEL, Options(**options))
 
 
-def test_other_engines_refuse_its_options(small_models):
+def test_other_engines_refuse_its_options(ready):
     with pytest.raises(ChainError, match="device cpu is not available with ENGINE=openvino"):
-        engines.load("openvino", small_models / "bs4.onnx", Options(device="cpu"))
+        engines.load("openvino", ready / MODEL, Options(device="cpu"))
 
 
 def test_unknown_operator_is_named(tmp_path):
@@ -157,20 +159,20 @@ def test_unknown_operator_is_named(tmp_path):
 def test_compiled_agrees(se_network, se_model, pixels):
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         pytest.skip("torch.compile needs a C++ compiler on the CPU")
-    compiled = load(se_model.parent, mode="compile")
+    compiled = load(se_model, mode="compile")
     assert compiled.describe()["provider"] == "cpu, compile, channels-last"
-    expected = se_network(torch.from_numpy(normalise(pixels))).numpy()
-    result = parity.compare(expected, compiled.run(pixels))
+    expected = se_network(torch.from_numpy(normalise(pixels[:4]))).numpy()
+    result = parity.compare(expected, compiled.run(pixels[:4]))
     assert result["max_relative_error"] <= parity.MAX_RELATIVE_ERROR
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("mode", ["compile", "graph", "eager"])
 @pytest.mark.parametrize(("precision", "cosine"), [("fp32", 0.99999), ("fp16", 0.9999)])
-def test_cuda_agrees(small_models, pixels, mode, precision, cosine):
+def test_cuda_agrees(ready, pixels, mode, precision, cosine):
     options = Options(device="cuda", mode=mode, precision=precision)
-    engine = engines.load("torch", small_models / "bs4.onnx", options)
-    expected = load(small_models).run(pixels)
+    engine = engines.load("torch", ready / MODEL, options)
+    expected = load(ready / MODEL).run(pixels)
     for images in (pixels, normalise(pixels), pixels):
         assert parity.compare(expected, engine.run(images))["min_cosine"] >= cosine
 
@@ -189,10 +191,10 @@ def test_make_passes_the_choice_on(project: Project):
     assert "TORCH_DEVICE=tpu is unknown" in refused.stderr
 
 
-def test_cuda_is_asked_for_and_missing(small_models, tmp_path):
+def test_cuda_is_asked_for_and_missing(ready, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("has a CUDA device")
-    arguments = ["--model", small_models / "bs1.onnx", "--crops", small_models / "faces"]
+    arguments = ["--model", ready / "model_m_bs1_sim.onnx", "--crops", ready / "crops"]
     arguments += ["--engine", "torch", "--precision", "fp32", "--batch-size", 1, "--warmup", 1]
     out = tmp_path / "perf.json"
     result = run_module("benchmark", *arguments, "--device", "cuda", "--loop", 1, "--out", out)
