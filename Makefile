@@ -67,8 +67,8 @@ problem := $(shell scripts/check.sh \
 	one-of NET $(call quote,$(NET)) $(NETS) -- \
 	one-of ENGINE $(call quote,$(ENGINE)) $(ENGINES) -- \
 	one-of PRECISION $(call quote,$(PRECISION)) $(if $(filter $(ENGINE),$(ENGINES)),$(PRECISIONS_$(ENGINE))) -- \
-	one-of TORCH_DEVICE $(call quote,$(TORCH_DEVICE)) '' cuda cpu -- \
-	one-of TORCH_MODE $(call quote,$(TORCH_MODE)) '' compile graph eager -- \
+	one-of TORCH_DEVICE $(call quote,$(TORCH_DEVICE)) cuda cpu '' -- \
+	one-of TORCH_MODE $(call quote,$(TORCH_MODE)) compile graph eager '' -- \
 	number BS $(call quote,$(BS)) -- numbers BATCHES $(call quote,$(BATCHES)) -- \
 	maybe THREADS $(call quote,$(THREADS)) -- maybe LOOP $(call quote,$(LOOP)) -- \
 	word EP $(call quote,$(EP)) -- one-of UNIQUE $(call quote,$(UNIQUE)) 0 1 -- \
