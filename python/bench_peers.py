@@ -95,10 +95,17 @@ def run_size(
     which = np.arange(min(len(crops), batch_size))
     batch = next(batches(crops, which, batch_size)).input
     cost = flops.count(plain) / batch_size
+    unavailable: dict[str, str] = {}
     with ExitStack() as stack:
-        processes = [
-            stack.enter_context(PeerProcess(c, batch)) for c in contenders(args, plain, batch_size)
-        ]
+        processes = []
+        for contender in contenders(args, plain, batch_size):
+            try:
+                processes.append(stack.enter_context(PeerProcess(contender, batch)))
+            except ChainError as reason:
+                # A precision that this processor lacks is a result; a peer that fails is a fault.
+                if not contender.ours or contender.precision == "fp32":
+                    raise
+                unavailable[contender.name] = str(reason)
         rates, peaks, kernels = rounds(processes, program, cpus, args)
         reference = processes[0].output
         rows = []
@@ -128,7 +135,8 @@ def run_size(
     for precision, values in peaks.items():
         measured[precision] |= {"gflops": spread(values)}
     gflop = cost / 1e9
-    return {"batch_size": batch_size, "gflop_per_image": gflop, "peak": measured, "rows": rows}
+    result = {"batch_size": batch_size, "gflop_per_image": gflop, "peak": measured, "rows": rows}
+    return result | {"unavailable": unavailable}
 
 
 def main() -> None:

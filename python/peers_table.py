@@ -62,6 +62,7 @@ def text(result: dict[str, Any]) -> str:
                 )
             lines.append(f"Peak in {precision}: {rate}")
         lines += ["", size_table(size)]
+        lines += [f"Not measured: {reason}" for reason in size["unavailable"].values()]
     lines += ["", "x PEER: how many times as fast as it, in the same round. cosine: the least one"]
     lines.append("between an embedding and that of eager PyTorch; these weights are random.")
     return "\n".join(lines)

@@ -20,7 +20,7 @@ $(if $(problem),$(error $(problem)))
 
 PEERS := result/bench_peers.json
 bench-peers: data/demo.bin $(DEMO_WEIGHTS) ## Eager PyTorch, ONNX Runtime, OpenVINO and this project in turns
-	@+$(MAKE) --no-print-directory $(PEERS) $(DEMO) BATCHES="$(PEER_BATCHES)" \
+	@+$(MAKE) --no-print-directory $(PEERS) $(DEMO) ENGINE=openvino PRECISION=fp32 BATCHES="$(PEER_BATCHES)" \
 		BS=$(firstword $(PEER_BATCHES))
 	@$(PYTHON_RUN) python/peers_table.py $(PEERS)
 
@@ -33,8 +33,9 @@ $(eval $(call stamp,$(PEER_STAMP),NET=$(NET) $(PEER_OURS) THREADS=$(THREADS) ROU
 
 $(PEERS): $(if $(filter $(DEMO_WEIGHTS),$(WEIGHTS)),$(PEER_PLAIN) \
 		$(foreach pair,$(PEER_OURS),$(lastword $(subst =, ,$(pair))))) $(LABELS) $(PEER_STAMP) \
-		python/peak.c $(call modules,bench_peers peers peer_process peak flops parity checkpoint \
-		engines/__init__ engines/openvino machine onnx_store crops decode checksum progress)
+		python/networks/__init__.py python/networks/$(NET).py $(wildcard python/networks/_*.py) \
+		python/peak.c $(ENGINE_FILES) \
+		$(call modules,bench_peers peers peer_process peak flops parity checkpoint)
 	$(STEP) --alone bench-peers $@ $(MODULE) python/bench_peers.py --net $(NET) --weights $(WEIGHTS) \
 		--crops $(CROPS) --plain $(PEER_PLAIN) --ours $(PEER_OURS) \
 		$(if $(THREADS),--threads $(THREADS)) --rounds $(ROUNDS) --seconds $(TURN) --out $@

@@ -54,7 +54,8 @@ def test_a_contender_sleeps_when_it_is_not_its_turn(ready):
 def test_peers_in_a_short_real_run(tiny, ready, tmp_path):
     arguments = ["--net", "mobilefacenet", "--weights", tiny / "mobilefacenet.pth"]
     arguments += ["--crops", ready / "crops", "--plain", ready / "model_m_bs7.onnx"]
-    arguments += ["--ours", f"fp32={ready / 'model_m_bs7_sim.onnx'}", "--rounds", 3]
+    # No engine has this precision: it is listed with the reason, and the others are measured.
+    arguments += ["--ours", "int4=x.xml", f"fp32={ready / 'model_m_bs7_sim.onnx'}", "--rounds", 3]
     out = tmp_path / "bench_peers.json"
     made = run_module("bench_peers", *arguments, "--seconds", 0.02, "--threads", 1, "--out", out)
     assert made.returncode == 0, made.stderr
@@ -67,6 +68,7 @@ def test_peers_in_a_short_real_run(tiny, ready, tmp_path):
         *("PyTorch, eager", "ONNX Runtime", "OpenVINO", "OpenVINO, fp32"),
         "this project, fp32",
     ]
+    assert [*size["unavailable"]] == ["this project, int4"]
     rates = {row["name"]: np.array(row["fps_rounds"]) for row in size["rows"]}
     for row in size["rows"]:
         assert len(rates[row["name"]]) == 3
@@ -79,6 +81,7 @@ def test_peers_in_a_short_real_run(tiny, ready, tmp_path):
     shown = run_module("peers_table", out)
     assert shown.returncode == 0, shown.stderr
     assert "| this project, fp32 |" in shown.stdout
+    assert "Not measured: this project, int4 cannot run x.xml" in shown.stdout
     assert f"{size['rows'][-1]['fps']['median']:.1f} (" in shown.stdout
 
 
