@@ -36,7 +36,7 @@ def contenders(args: argparse.Namespace, plain: Path, batch_size: int) -> list[C
         Contender(DEFAULT, "openvino", plain, **common),
         Contender(FLOAT32, "openvino", plain, precision="fp32", **common),
     ]
-    for given in args.ours:
+    for given in dict.fromkeys(args.ours):
         precision, _, name = given.partition("=")
         path = Path(name)
         # A quantised model has no batch size of its own.

@@ -8,6 +8,9 @@ from typing import Any
 from errors import exit_with
 from table import aligned
 
+# Views of LFW's 12,000 entries, and of the 7,701 different pictures among them.
+LFW_VIEWS, LFW_DIFFERENT_VIEWS = 24_000, 15_402
+
 
 def _times(spread: dict[str, float]) -> str:
     return f"{spread['median']:.2f} ({spread['min']:.2f}-{spread['max']:.2f})"
@@ -17,6 +20,24 @@ def _percent(spread: dict[str, float] | None) -> str:
     if spread is None:
         return "not measured"
     return f"{spread['median']:.0%} ({spread['min']:.0%}-{spread['max']:.0%})"
+
+
+def lfw_job(size: dict[str, Any]) -> list[str]:
+    """Return how long LFW's inferences take at each precision, beside every view on ONNX Runtime.
+
+    Computed from the rates of one batch size; decoding and scoring are not in it.
+    """
+    lines = []
+    slow = next(r for r in size["rows"] if r["name"] == "ONNX Runtime")["fps"]["median"]
+    for row in filter(lambda row: row["ours"], size["rows"]):
+        ratio = row["ratio_to"]["ONNX Runtime"]
+        times = {key: value * LFW_VIEWS / LFW_DIFFERENT_VIEWS for key, value in ratio.items()}
+        lines.append(
+            f"LFW, inference alone: {LFW_DIFFERENT_VIEWS / row['fps']['median']:.0f} s "
+            f"({row['name']}, each picture once) against {LFW_VIEWS / slow:.0f} s (ONNX Runtime, "
+            f"every entry): {_times(times)} times as fast"
+        )
+    return lines
 
 
 def size_table(size: dict[str, Any]) -> str:
@@ -62,6 +83,7 @@ def text(result: dict[str, Any]) -> str:
                 )
             lines.append(f"Peak in {precision}: {rate}")
         lines += ["", size_table(size)]
+        lines += ["", *lfw_job(size)]
         lines += [f"Not measured: {reason}" for reason in size["unavailable"].values()]
     lines += ["", "x PEER: how many times as fast as it, in the same round. cosine: the least one"]
     lines.append("between an embedding and that of eager PyTorch; these weights are random.")

@@ -19,7 +19,7 @@ from errors import ChainError
 
 def test_contenders_take_the_models_of_their_batch_size(ready):
     args = Namespace(weights=Path("w.pth"), net="mobilefacenet", threads=1)
-    args.ours = [f"fp32={ready}/model_m_bs{size}.onnx" for size in (1, 7)] + ["int8=q.xml"]
+    args.ours = [f"fp32={ready}/model_m_bs{size}.onnx" for size in (1, 7)] + ["int8=q.xml"] * 2
     found = bench_peers.contenders(args, ready / "model_m_bs7.onnx", 7)
     ours = [(c.precision, c.model.name, c.batch_size) for c in found if c.ours]
     assert ours == [("fp32", "model_m_bs7.onnx", 7), ("int8", "q.xml", 7)]
