@@ -35,6 +35,10 @@ PRECISION ?= fp32
 THREADS ?=
 ## Execution provider of ENGINE=onnxruntime; empty: CPUExecutionProvider
 EP ?=
+## Device of ENGINE=torch, cuda or cpu; empty: cuda where there is one
+TORCH_DEVICE ?=
+## Way of ENGINE=torch: compile, graph (CUDA graphs) or eager; empty: compile on cuda, else eager
+TORCH_MODE ?=
 ## Timed runs of perf; empty: at least 100, and at least ten seconds of them
 LOOP ?=
 ## Untimed runs before those
@@ -58,12 +62,15 @@ NETS := $(patsubst python/networks/%.py,%,$(sort $(wildcard python/networks/[a-z
 ENGINES := $(patsubst python/engines/%.py,%,$(sort $(wildcard python/engines/[a-z]*.py)))
 PRECISIONS_onnxruntime := fp32
 PRECISIONS_openvino := fp32
+PRECISIONS_torch := fp32 fp16 bf16
 
 quote = '$(subst ','\'',$(1))'
 problem := $(shell scripts/check.sh \
 	one-of NET $(call quote,$(NET)) $(NETS) -- \
 	one-of ENGINE $(call quote,$(ENGINE)) $(ENGINES) -- \
 	one-of PRECISION $(call quote,$(PRECISION)) $(if $(filter $(ENGINE),$(ENGINES)),$(PRECISIONS_$(ENGINE))) -- \
+	one-of TORCH_DEVICE $(call quote,$(TORCH_DEVICE)) cuda cpu '' -- \
+	one-of TORCH_MODE $(call quote,$(TORCH_MODE)) compile graph eager '' -- \
 	number BS $(call quote,$(BS)) -- numbers BATCHES $(call quote,$(BATCHES)) -- \
 	maybe THREADS $(call quote,$(THREADS)) -- maybe LOOP $(call quote,$(LOOP)) -- \
 	one-of BACKBONE $(call quote,$(BACKBONE)) builtin reference -- \
@@ -111,13 +118,15 @@ define stamp
 $(1): $(3) $(if $(call same,$(file <$(1)),$(shell scripts/stamp.sh $(call quote,$(2)) $(3))),,FORCE)
 	@scripts/stamp.sh --write $$@ $(call quote,$(2)) $(3)
 endef
+TORCH_OPTIONS := $(if $(filter torch,$(ENGINE)),$(if $(TORCH_DEVICE), --device $(TORCH_DEVICE))$(if \
+	$(TORCH_MODE), --mode $(TORCH_MODE)))
 DATA_STAMP := data/.stamp/$(DATASET)
 WEIGHTS_STAMP := model/.stamp/$(NET)
 RUN_STAMP := $(RUN:result/%=result/.stamp/%_run)
 PERF_STAMP := $(RUN:result/%=result/.stamp/%_perf)
 $(eval $(call stamp,$(DATA_STAMP),DATA=$(DATA),$(DATA)))
 $(eval $(call stamp,$(WEIGHTS_STAMP),WEIGHTS=$(WEIGHTS) OPSET=$(OPSET) BACKBONE=$(BACKBONE),$(WEIGHTS)))
-$(eval $(call stamp,$(RUN_STAMP),EP=$(EP) THREADS=$(THREADS) UNIQUE=$(UNIQUE),))
+$(eval $(call stamp,$(RUN_STAMP),EP=$(EP) THREADS=$(THREADS) UNIQUE=$(UNIQUE)$(TORCH_OPTIONS),))
 $(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
 
 ##@ Results
@@ -176,9 +185,10 @@ $(SIZES:%=$(MODEL)_bs%_sim.onnx): $(MODEL)_bs%_sim.onnx: $(MODEL)_bs%.onnx \
 		--out $@ --parity $(MODEL)_bs$*_parity.json
 
 ENGINE_FILES := python/engines/__init__.py python/engines/$(ENGINE).py \
-	$(call modules,configuration machine onnx_store crops decode checksum progress)
+	$(call modules,configuration machine onnx_store crops decode checksum progress \
+	$(if $(filter torch,$(ENGINE)),onnx_to_torch flops))
 CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $* \
-	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS))
+	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS))$(TORCH_OPTIONS)
 
 $(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%_$(STAGE).onnx \
 		$(LABELS) $(RUN_STAMP) python/embed.py $(ENGINE_FILES)
@@ -197,4 +207,5 @@ $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%_$(STAGE).onn
 
 include scripts/inputs.mk
 include scripts/reference.mk
+include scripts/bench.mk
 include scripts/project.mk

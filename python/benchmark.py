@@ -10,6 +10,7 @@ import numpy as np
 import configuration
 from atomic import write_json
 from crops import batches, open_crops
+from engines import takes_pixels
 from errors import exit_with
 from progress import progress
 
@@ -65,7 +66,7 @@ def main() -> None:
     # Real pixels: zeros or noise can take another path through a processor's arithmetic.
     crops = open_crops(args.crops)
     which = np.arange(min(len(crops), args.batch_size))
-    batch = next(batches(crops, which, args.batch_size)).input
+    batch = next(batches(crops, which, args.batch_size, takes_pixels(engine))).input
     seconds = measure(lambda: engine.run(batch), args.warmup, args.loop)
     result = summarise(seconds, args.batch_size) | {"loop": len(seconds), "warmup": args.warmup}
     write_json(args.out, configuration.record(args, engine) | result)

@@ -20,11 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--provider", help="ONNX Runtime execution provider")
     parser.add_argument("--threads", type=int, help="CPU threads (default: the engine's)")
+    parser.add_argument("--device", help="device, for an engine with a choice")
+    parser.add_argument("--mode", help="way of running, for an engine with a choice")
 
 
 def load_engine(args: argparse.Namespace) -> engines.Engine:
     """Return the engine that ``args`` names; it has exactly the batch size that they name."""
-    options = engines.Options(args.precision, args.provider, args.threads)
+    options = engines.Options(
+        precision=args.precision,
+        provider=args.provider,
+        threads=args.threads,
+        batch_size=args.batch_size,
+        device=args.device,
+        mode=args.mode,
+    )
     engine = engines.load(args.engine, args.model, options)
     batch_size = engine.describe()["batch_size"]
     if batch_size != args.batch_size:

@@ -21,7 +21,10 @@ Item = TypeVar("Item")
 
 
 class Batch(NamedTuple):
-    """``input``: float32 (B, 3, 112, 112); row r shows crop ``images[r]``, further rows nothing."""
+    """``input``: (B, 3, 112, 112), float32 or uint8 pixels.
+
+    Row r shows crop ``images[r]``, further rows nothing.
+    """
 
     images: np.ndarray
     input: np.ndarray
@@ -49,8 +52,12 @@ def normalise(pixels: np.ndarray) -> np.ndarray:
     return _PIXEL[pixels]
 
 
-def batches(crops: bcolz.carray, which: np.ndarray, batch_size: int) -> Iterator[Batch]:
+def batches(
+    crops: bcolz.carray, which: np.ndarray, batch_size: int, as_pixels: bool = False
+) -> Iterator[Batch]:
     """Yield the crops ``which``, int (n,) ascending: each crop, then its mirror image.
+
+    Inputs are normalised float32, or uint8 ``as_pixels`` for an engine that normalises itself.
 
     Every input has exactly ``batch_size`` rows; the last one is padded with zeros. No more
     than a few chunks of crops and a batch are held at a time.
@@ -67,9 +74,9 @@ def batches(crops: bcolz.carray, which: np.ndarray, batch_size: int) -> Iterator
         part = pixels[images - offset]
         mirrored = flipped[first : first + batch_size]
         part[mirrored] = part[mirrored, :, :, ::-1]
-        values = normalise(part)
+        values = part if as_pixels else normalise(part)
         if len(images) < batch_size:
-            padding = np.zeros((batch_size - len(images), *values.shape[1:]), np.float32)
+            padding = np.zeros((batch_size - len(images), *values.shape[1:]), values.dtype)
             values = np.concatenate([values, padding])
         yield Batch(images, values)
 

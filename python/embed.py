@@ -10,7 +10,7 @@ import numpy as np
 import configuration
 from atomic import write_json, write_npy
 from crops import VIEWS, batches, open_crops, prefetch
-from engines import Engine
+from engines import Engine, takes_pixels
 from errors import ChainError, exit_with
 from progress import progress
 
@@ -31,7 +31,8 @@ def embed(
     seconds = 0.0
     which = np.unique(firsts)
     total = -(-VIEWS * len(which) // batch_size)
-    for batch in progress(prefetch(batches(crops, which, batch_size)), total):
+    ready = prefetch(batches(crops, which, batch_size, takes_pixels(engine)))
+    for batch in progress(ready, total):
         start = time.perf_counter()
         output = engine.run(batch.input)
         seconds += time.perf_counter() - start

@@ -2,8 +2,15 @@
 
 import os
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+# Features that decide how fast a convolution can be, as Linux names them on x86-64 and Arm.
+_ARITHMETIC = re.compile(
+    r"fma$|avx2$|avx512(f|_bf16|_fp16|_vnni)$|avx_vnni|amx_|(asimd|sve|i8mm|bf16|fphp)"
+)
 
 
 def cpu_name() -> str:
@@ -16,6 +23,35 @@ def cpu_name() -> str:
     except OSError:
         pass  # not Linux: the portable, less precise name below
     return platform.processor() or platform.machine()
+
+
+def cpu_flags() -> set[str]:
+    """Return the processor's features as the kernel names them, e.g. ``avx512f``; else empty."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip().lower() in ("flags", "features"):
+                return set(value.split())
+    except OSError:
+        pass  # not Linux
+    return set()
+
+
+def describe(*packages: str) -> dict[str, Any]:
+    """Return what figures of this machine depend on: processor, memory, system, ``packages``.
+
+    ``arithmetic`` are the processor's wide multiply-add instructions, ``memory_gib`` all memory.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "cpu": cpu_name(),
+        "arithmetic": sorted(flag for flag in cpu_flags() if _ARITHMETIC.match(flag)),
+        "usable_cpus": usable_cpus(),
+        "physical_cores": physical_cores(),
+        "memory_gib": round(memory, 1),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "versions": versions(*packages),
+    }
 
 
 def usable_cpus() -> int:

@@ -25,9 +25,8 @@ def row(folder: Path) -> list[str]:
     return [perf["device"], str(perf["batch_size"]), perf["dataset"], accuracy, fps]
 
 
-def table(rows: list[list[str]]) -> str:
-    """Return ``rows`` as a Markdown table with aligned columns."""
-    rows = [["device", "batch", "data set", "accuracy", "fps"], *rows]
+def aligned(rows: list[list[str]]) -> str:
+    """Return ``rows``, the first being the heading, as a Markdown table with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in rows
@@ -39,7 +38,8 @@ def table(rows: list[list[str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="result folders, one a batch size")
-    print(table([row(folder) for folder in parser.parse_args().folders]))
+    rows = [row(folder) for folder in parser.parse_args().folders]
+    print(aligned([["device", "batch", "data set", "accuracy", "fps"], *rows]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ rm -rf data/.stamp data/.*.tmp-* data/.*.old-* data/demo.bin
 rm -rf model/.stamp model/.*.tmp-* model/.onnx_store.lock model/demo_*.pth
 rm -f model/model_*.onnx model/model_*.data model/model_*_reference.npy model/model_*_parity.json
 rm -rf result/.stamp result/*_bs*/
-rm -f result/.lock result/*_reference.json
+rm -f result/.lock result/bench_*.json result/*_reference.json
 
 if [ "${1:-}" = --all ]; then
     rm -f data/lfw.bin model/model_ir_se100.pth {data,model}/.downloads.json {data,model}/.*.part*

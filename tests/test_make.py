@@ -324,7 +324,7 @@ def local_imports(module: Path) -> set[Path]:
 
 def test_every_step_depends_on_all_the_modules_it_runs(project: Project, inputs: Path):
     """Whatever a recipe's Python imports must be a prerequisite, or a change goes unnoticed."""
-    for engine in ("openvino", "onnxruntime"):
+    for engine in ("openvino", "onnxruntime", "torch"):
         goals = ["accuracy", "perf", "data/demo.bin", "model/demo_mobilefacenet.pth"]
         options = [*arguments(inputs, *goals), f"ENGINE={engine}"]
         database = project.make("-npq", *options, ok=False).stdout

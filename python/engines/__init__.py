@@ -16,12 +16,17 @@ class Options(NamedTuple):
     """What a person can choose about an engine; None leaves the choice to the engine.
 
     ``precision`` is one of the engine's ``PRECISIONS``, ``provider`` an ONNX Runtime execution
-    provider, ``threads`` the number of CPU threads.
+    provider, ``threads`` the number of CPU threads. ``batch_size`` is for models that have none
+    of their own; ``device`` and ``mode`` are among the
+    ``DEVICES`` and ``MODES`` of an engine that has a choice of them.
     """
 
     precision: str = "fp32"
     provider: str | None = None
     threads: int | None = None
+    batch_size: int | None = None
+    device: str | None = None
+    mode: str | None = None
 
 
 class Engine(Protocol):
@@ -29,6 +34,10 @@ class Engine(Protocol):
 
     The constructor takes the ONNX file and ``Options``, and raises ``ChainError`` where the
     model or an option cannot be honoured: an engine never falls back to anything else.
+
+    An engine may also have ``DEVICES`` and ``MODES``, the values that it takes for these
+    options, and ``PIXELS = True`` where ``run`` takes uint8 pixels too and normalises them
+    itself as ``crops.normalise`` does.
     """
 
     PRECISIONS: tuple[str, ...]
@@ -71,4 +80,16 @@ def load(name: str, model: Path, options: Options) -> Engine:
             f"PRECISION={options.precision} is not available with ENGINE={name}; "
             f"choose one of: {' '.join(engine.PRECISIONS)}"
         )
+    for option, allowed in (("device", "DEVICES"), ("mode", "MODES")):
+        value, choice = getattr(options, option), getattr(engine, allowed, ())
+        if value is not None and value not in choice:
+            raise ChainError(
+                f"{option} {value} is not available with ENGINE={name}; "
+                + (f"choose one of: {' '.join(choice)}" if choice else "leave it out.")
+            )
     return engine(model, options)
+
+
+def takes_pixels(engine: Engine) -> bool:
+    """Return whether ``engine`` is best fed uint8 pixels instead of normalised float32."""
+    return getattr(engine, "PIXELS", False)
