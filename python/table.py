@@ -6,6 +6,7 @@ from pathlib import Path
 
 from errors import exit_with
 
+HEADER = ["device", "batch", "data set", "accuracy", "fps"]
 # What must be equal for an accuracy and a throughput to stand in one row.
 _SAME = ("model_sha256", "data_sha256", "provider", "device")
 
@@ -25,9 +26,9 @@ def row(folder: Path) -> list[str]:
     return [perf["device"], str(perf["batch_size"]), perf["dataset"], accuracy, fps]
 
 
-def table(rows: list[list[str]]) -> str:
-    """Return ``rows`` as a Markdown table with aligned columns."""
-    rows = [["device", "batch", "data set", "accuracy", "fps"], *rows]
+def table(rows: list[list[str]], header: list[str] = HEADER) -> str:
+    """Return ``header`` and ``rows`` as a Markdown table with aligned columns."""
+    rows = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in rows

@@ -2,7 +2,8 @@
 # check.sh KIND NAME VALUE [ALLOWED...] [-- KIND NAME VALUE ...]: print the first wrong value, or nothing.
 #
 # Kinds: one-of (of ALLOWED), number (one positive integer), numbers (one or more), maybe (a
-# number or empty), path (a file name that neither make nor a shell would interpret).
+# number or empty), path (a file name that neither make nor a shell would interpret), devices
+# (0,1,...), chip (a chip's name or empty), flags (--name=value ..., or empty), unused (empty).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
@@ -21,6 +22,21 @@ check() {
     maybe) [[ $value =~ ^($NUMBER)?$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
     path) [[ $value =~ ^[[:alnum:]_./+@,-]+$ && $value != -* ]] ||
         echo "$name=$value is not allowed; name one file by letters, digits and . _ + @ , / -" ;;
+    devices)
+        [[ $value =~ ^[0-9]{1,3}(,[0-9]{1,3})*$ ]] ||
+            { echo "$name=$value is not allowed; give device numbers such as 0 or 0,1,2,3" && return; }
+        local seen=,
+        for device in ${value//,/ }; do
+            [ "$((10#$device))" -le 255 ] || { echo "$name=$value is not allowed; the highest device is 255" && return; }
+            [[ $seen != *,$((10#$device)),* ]] || { echo "$name=$value names a device twice" && return; }
+            seen+=$((10#$device)),
+        done
+        ;;
+    chip) [[ $value =~ ^((Ascend)?[0-9][0-9A-Za-z_-]*)?$ ]] ||
+        echo "$name=$value is not allowed; give a chip as npu-smi info names it, such as 310P3" ;;
+    flags) [[ $value =~ ^\ *(--[a-z0-9_]+=[[:alnum:]_./:\;,+=-]+(\ +|$))*$ ]] ||
+        echo "$name=$value is not allowed; write flags as --name=value, separated by blanks" ;;
+    unused) [ -z "$value" ] || echo "$name=$value does nothing with $1; leave it out" ;;
     esac
 }
 

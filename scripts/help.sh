@@ -6,10 +6,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 awk '
     /^##@ / { heading = substr($0, 5); next }
     /^## /  { comment = substr($0, 4); next }
-    /^[A-Z]+ \?=/ {
-        name = $1; value = $0; sub(/^[A-Z]+ \?= */, "", value)
+    /^[A-Z_]+ \?=/ {
+        name = $1; value = $0; sub(/^[A-Z_]+ \?= */, "", value)
         variables = variables group("variables", heading) sprintf("  %-12s %s%s\n", name, comment,
-            value == "" ? "" : " [" value "]")
+            value ~ /^(\$\(.*)?$/ ? "" : " [" value "]")
     }
     /^[a-z-]+:.*## / {
         name = $1; sub(/:.*/, "", name); text = $0; sub(/.*## /, "", text)
