@@ -27,7 +27,7 @@ BATCHES ?= 1 4 8 16 32 64
 ## Engine: ascend, or a file in python/engines/; default: ascend where there is an NPU, else openvino
 ENGINE ?= $(DETECTED_ENGINE)
 ## Arithmetic of the engine; default: fp16 on an NPU, else fp32
-PRECISION ?= $(if $(filter ascend,$(ENGINE)),fp16,fp32)
+PRECISION ?= $(if $(filter ascend,$(ENGINE))$(EP_DEVICE),fp16,fp32)
 
 ##@ How to run it
 
@@ -57,7 +57,7 @@ include scripts/ascend_knobs.mk
 NETS := $(patsubst python/networks/%.py,%,$(sort $(wildcard python/networks/[a-z]*.py)))
 ENGINES := $(patsubst python/engines/%.py,%,$(sort $(wildcard python/engines/[a-z]*.py))) ascend
 PRECISIONS_ascend := fp16 fp32
-PRECISIONS_onnxruntime := fp32
+PRECISIONS_onnxruntime := fp32 $(if $(EP_DEVICE),fp16)
 PRECISIONS_openvino := fp32
 
 quote = '$(subst ','\'',$(1))'
@@ -178,17 +178,17 @@ CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --b
 	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS)) \
 	$(if $(EP_DEVICE),--device $(DEVICE))
 
+$(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy \
+		$(call modules,score evaluate machine)
+	$(STEP) score $@ $(MODULE) python/score.py --embeddings $< --run $(@D)/run.json \
+		--labels $(LABELS) --out $@
+
 # ais_bench runs files, not arrays in this process: its two rules are in scripts/ascend.mk.
 ifneq ($(ENGINE),ascend)
 $(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%_$(STAGE).onnx \
 		$(LABELS) $(RUN_STAMP) python/embed.py $(ENGINE_FILES)
 	$(STEP) --alone embed $@ $(MODULE) python/embed.py --model $< $(CONFIGURATION) \
 		$(if $(filter 1,$(UNIQUE)),--firsts $(FIRSTS)) --out $@ --run $(@D)/run.json
-
-$(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy \
-		$(call modules,score evaluate machine)
-	$(STEP) score $@ $(MODULE) python/score.py --embeddings $< --run $(@D)/run.json \
-		--labels $(LABELS) --out $@
 
 $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%_$(STAGE).onnx \
 		$(LABELS) $(RUN_STAMP) $(PERF_STAMP) python/benchmark.py $(ENGINE_FILES)

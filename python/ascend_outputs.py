@@ -26,9 +26,7 @@ def collect(parts: list[Part], stems: list[str], outfmt: str, batch_size: int) -
         written = sorted(p.name for p in part.folder.iterdir()) if part.folder.is_dir() else []
         if listed != written:
             odd = min(set(listed) ^ set(written), default="a file twice")
-            raise ChainError(
-                f"{part.folder} and its summary disagree about {odd}; run make again."
-            )
+            raise ChainError(f"{part.folder} and its summary disagree about {odd}; run make again.")
         executions = math.ceil(len(listed) / batch_size)
         if len(part.times_ms) != executions:
             raise ChainError(

@@ -13,7 +13,7 @@ import aipp
 import atc
 import npu
 import onnx_store
-from atomic import remove, replacing, write_json
+from atomic import replacing, write_json
 from checksum import sha256
 from errors import ChainError, exit_with
 
@@ -23,40 +23,34 @@ def record_path(om: Path) -> Path:
     return om.with_name(om.name + ".json")
 
 
-def convert(model: onnx.ModelProto, arguments: list[str], log: Path, out: Path) -> None:
-    """Convert ``model``, weights included, with atc to the file ``out``; keep its ``log``.
+def convert(model: onnx.ModelProto, arguments: list[str], log: Path, folder: Path) -> Path:
+    """Convert ``model``, weights included, with atc in the empty ``folder``; return the .om.
 
-    Raises ``ChainError`` with a reading of atc's answer where it does not succeed; ``out`` is
-    then left as it was.
+    The ``log`` is kept. Raises ``ChainError`` with a reading of atc's answer where it does not
+    succeed.
     """
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".atc.tmp-") as folder:
-        # One self-contained file; atc does not find weights beside a graph. It also drops
-        # reports into its working folder, which is thrown away.
-        onnx.save(model, Path(folder, atc.ONNX))
-        if any(argument.startswith("--insert_op_conf=") for argument in arguments):
-            Path(folder, atc.AIPP).write_text(aipp.config(), encoding="utf-8")
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("w", encoding="utf-8") as file:
-            print("atc", *arguments, file=file, flush=True)
-            status = subprocess.run(
-                ["atc", *arguments],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
-        output = log.read_text(encoding="utf-8", errors="replace").partition("\n")[2]
-        made = atc.product(Path(folder))
-        if verdict := atc.judge(status, output, made):
-            print(*(f"  atc: {line}" for line in verdict.lines), sep="\n", file=sys.stderr)
-            raise ChainError(
-                f"atc could not make {out} ({verdict.reading}); its full log is {log}."
-            )
-        with replacing(out) as temporary:
-            shutil.move(made, temporary)
-            # Newer versions of ais_bench refuse what others may write.
-            temporary.chmod(0o644)
+    # One self-contained file; atc does not find weights beside a graph.
+    onnx.save(model, folder / atc.ONNX)
+    if f"--insert_op_conf={atc.AIPP}" in arguments:
+        (folder / atc.AIPP).write_text(aipp.config(), encoding="utf-8")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        print("atc", *arguments, file=file, flush=True)
+        # It drops reports where it runs; they go with the folder.
+        status = subprocess.run(
+            ["atc", *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+    output = log.read_text(encoding="utf-8", errors="replace").partition("\n")[2]
+    made = atc.product(folder)
+    if verdict := atc.judge(status, output, made):
+        print(*(f"  atc: {line}" for line in verdict.lines), sep="\n", file=sys.stderr)
+        raise ChainError(f"atc made no model ({verdict.reading}); its full log is {log}.")
+    return made
 
 
 def main() -> None:
@@ -72,7 +66,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help=".om file to write")
     args = parser.parse_args()
     if not shutil.which("atc"):
-        raise ChainError("atc is not on PATH; install the CANN toolkit, or name its ASCEND_SET_ENV.")
+        raise ChainError(
+            "atc is not on PATH; install the CANN toolkit, or export ASCEND_SET_ENV=.../set_env.sh."
+        )
     soc_version = npu.soc_version(args.chip or npu.chip(npu.devices()))
     extra = args.flags.split()
     precision = atc.precision_of(args.precision, extra)
@@ -92,23 +88,29 @@ def main() -> None:
         extra=extra,
     )
     metadata = onnx_store.metadata(model)
-    remove(record_path(args.out))
-    convert(model, arguments, args.log, args.out)
-    write_json(
-        record_path(args.out),
-        {
-            "net": metadata["net"],
-            "batch_size": args.batch_size,
-            "soc_version": soc_version,
-            "precision": precision,
-            "aipp": args.aipp,
-            "atc_flags": arguments,
-            "exported_with": {"torch": metadata["torch"], "opset": int(metadata["opset"])},
-            "weights_sha256": metadata["weights_sha256"],
-            "onnx_sha256": sha256(args.onnx),
-            "om_sha256": sha256(args.out),
-        },
-    )
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=args.out.parent, prefix=".atc.tmp-") as folder,
+        replacing(args.out) as temporary,
+    ):
+        convert(model, arguments, args.log, Path(folder)).rename(temporary)
+        # Newer versions of ais_bench refuse what others may write.
+        temporary.chmod(0o644)
+        write_json(
+            record_path(args.out),
+            {
+                "net": metadata["net"],
+                "batch_size": args.batch_size,
+                "soc_version": soc_version,
+                "precision": precision,
+                "aipp": args.aipp,
+                "atc_flags": arguments,
+                "exported_with": {"torch": metadata["torch"], "opset": int(metadata["opset"])},
+                "weights_sha256": metadata["weights_sha256"],
+                "onnx_sha256": sha256(args.onnx),
+                "om_sha256": sha256(temporary),
+            },
+        )
 
 
 if __name__ == "__main__":

@@ -20,11 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--provider", help="ONNX Runtime execution provider")
     parser.add_argument("--threads", type=int, help="CPU threads (default: the engine's)")
+    parser.add_argument("--device", type=int, help="number of the NPU (default: 0)")
 
 
 def load_engine(args: argparse.Namespace) -> engines.Engine:
     """Return the engine that ``args`` names; it has exactly the batch size that they name."""
-    options = engines.Options(args.precision, args.provider, args.threads)
+    options = engines.Options(args.precision, args.provider, args.threads, args.device)
     engine = engines.load(args.engine, args.model, options)
     batch_size = engine.describe()["batch_size"]
     if batch_size != args.batch_size:

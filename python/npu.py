@@ -80,6 +80,14 @@ def chip(found: list[Device]) -> str:
     return names[0]
 
 
+def name_of(index: int) -> str:
+    """Return the chip name of device ``index``; raises ``ChainError`` where it is not listed."""
+    for device in devices():
+        if device.index == index:
+            return device.name
+    raise ChainError(f"npu-smi lists no device {index}; choose another DEVICE=.")
+
+
 def soc_version(name: str) -> str:
     """Return atc's name of the chip ``name``: ``310P3`` and ``Ascend310P3`` -> ``Ascend310P3``."""
     return name if name.startswith("Ascend") else f"Ascend{name}"

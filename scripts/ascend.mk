@@ -6,7 +6,8 @@ ascend_problem := $(shell scripts/check.sh \
 	one-of AIPP $(call quote,$(AIPP)) 0 1 -- one-of TUNE $(call quote,$(TUNE)) 0 1 -- \
 	one-of OUTFMT $(call quote,$(OUTFMT)) NPY BIN -- flags ATC_FLAGS $(call quote,$(ATC_FLAGS)) \
 	$(if $(filter ascend,$(ENGINE)),-- unused EP $(call quote,$(EP)) ENGINE=ascend \
-	-- unused THREADS $(call quote,$(THREADS)) ENGINE=ascend))
+	-- unused THREADS $(call quote,$(THREADS)) ENGINE=ascend) \
+	$(if $(EP_DEVICE),-- device DEVICE $(call quote,$(DEVICE)) EP=$(EP)))
 $(if $(ascend_problem),$(error $(ascend_problem)))
 
 ##@ On an Ascend NPU

@@ -2,8 +2,8 @@
 # check.sh KIND NAME VALUE [ALLOWED...] [-- KIND NAME VALUE ...]: print the first wrong value, or nothing.
 #
 # Kinds: one-of (of ALLOWED), number (one positive integer), numbers (one or more), maybe (a
-# number or empty), path (a file name that neither make nor a shell would interpret), devices
-# (0,1,...), chip (a chip's name or empty), flags (--name=value ..., or empty), unused (empty).
+# number or empty), path (a file name that neither make nor a shell would interpret), device (one
+# number), devices (0,1,...), chip (a chip's name or empty), flags (--name=value ..., or empty), unused (empty).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
@@ -32,6 +32,7 @@ check() {
             seen+=$((10#$device)),
         done
         ;;
+    device) [[ $value =~ ^[0-9]{1,3}$ ]] || echo "$name=$value is not allowed with $1; give one device number" ;;
     chip) [[ $value =~ ^((Ascend)?[0-9][0-9A-Za-z_-]*)?$ ]] ||
         echo "$name=$value is not allowed; give a chip as npu-smi info names it, such as 310P3" ;;
     flags) [[ $value =~ ^\ *(--[a-z0-9_]+=[[:alnum:]_./:\;,+=-]+(\ +|$))*$ ]] ||

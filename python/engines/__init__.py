@@ -16,12 +16,13 @@ class Options(NamedTuple):
     """What a person can choose about an engine; None leaves the choice to the engine.
 
     ``precision`` is one of the engine's ``PRECISIONS``, ``provider`` an ONNX Runtime execution
-    provider, ``threads`` the number of CPU threads.
+    provider, ``threads`` the number of CPU threads, ``device`` the number of the NPU.
     """
 
     precision: str = "fp32"
     provider: str | None = None
     threads: int | None = None
+    device: int | None = None
 
 
 class Engine(Protocol):

@@ -31,7 +31,9 @@ MESSAGES = {
 
 def fail(code: str, text: str) -> None:
     print("ATC run failed, Please check the detail log, Try 'atc --help' for more information")
-    print(f"{code}: {text}\n        Solution: Check the model.\n        TraceBack (most recent call)")
+    print(
+        f"{code}: {text}\n        Solution: Check the model.\n        TraceBack (most recent call)"
+    )
     sys.exit(1)
 
 
@@ -81,7 +83,9 @@ def main() -> None:
         fail("E10015", f"File [{source}] is no valid ONNX.")
     if outside:
         fail("E16004", f"Tensor {outside[0]} has external data, which is not in the file.")
-    (image,) = (i for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer})
+    (image,) = (
+        i for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer}
+    )
     match = re.fullmatch(rf"{re.escape(image.name)}:(\d+(?:,\d+)*)", given.get("--input_shape", ""))
     if not match:
         fail("E10012", f"[--input_shape] does not fit the input {image.name}.")

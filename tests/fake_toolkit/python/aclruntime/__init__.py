@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,7 +51,7 @@ class InferenceSession:
         if str(device) not in listed:
             raise RuntimeError(f"[507033][set device {device} failed] ")
         try:
-            with open(path, "rb") as file:
+            with Path(path).open("rb") as file:
                 header, self._onnx = json.loads(file.readline()), file.read()
         except (OSError, ValueError):
             raise RuntimeError(f"[245000][load model {path} failed] ") from None

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from ais_bench.infer.interface import InferSession
 from ais_bench.infer.options import V3, parse
 
