@@ -173,7 +173,7 @@ $(SIZES:%=$(MODEL)_bs%_sim.onnx): $(MODEL)_bs%_sim.onnx: $(MODEL)_bs%.onnx \
 		--out $@ --parity $(MODEL)_bs$*_parity.json
 
 ENGINE_FILES := python/engines/__init__.py python/engines/$(ENGINE).py \
-	$(call modules,configuration machine onnx_store crops decode checksum progress)
+	$(call modules,configuration machine npu onnx_store crops decode checksum progress)
 CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $* \
 	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS)) \
 	$(if $(EP_DEVICE),--device $(DEVICE))
