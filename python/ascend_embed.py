@@ -73,6 +73,8 @@ def main() -> None:
         "inferences": len(stems),
         "flip": True,
         "outfmt": args.outfmt,
+        # A part of wall_s that ais_bench does not tell.
+        "load_s": None,
         "inference_s": round(max(sum(part.times_ms) for part in parts) / 1000, 3),
         "wall_s": round(wall, 3),
         "device_only_fps": round(sum(part.throughput for part in parts), 1),

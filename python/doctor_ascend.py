@@ -13,7 +13,7 @@ _UNRELATED = "ais-bench-benchmark"
 # In the interpreter in question: which of the two packages of that name is it, and does it load?
 _ASK_AIS = """
 import importlib.metadata as m, sys
-try: import ais_bench.infer.interface
+try: import ais_bench.infer
 except ModuleNotFoundError as error:
     # Something that ais_bench itself needs, or ais_bench.infer.
     if not (error.name or "").startswith("ais_bench"): sys.exit(f"import fails: {error}")

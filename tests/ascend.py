@@ -7,10 +7,10 @@ from pathlib import Path
 import bcolz
 import numpy as np
 import onnx
-from conftest import ROOT
 from onnx import TensorProto, helper, numpy_helper
 
 import onnx_store
+from conftest import ROOT
 
 TOOLKIT = ROOT / "tests" / "fake_toolkit"
 

@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from ascend import TOOLKIT, environment
-from conftest import ROOT, Project, expect_error, run_module
 
 import npu
+from ascend import TOOLKIT, environment
+from conftest import ROOT, Project, expect_error, run_module
 from errors import ChainError
 
 

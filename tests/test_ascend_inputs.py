@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 import pytest
-from ascend import make_crops
-from conftest import expect_error, run_module
 
 import npu_inputs
+from ascend import make_crops
+from conftest import expect_error, run_module
 from crops import normalise, open_crops
 from errors import ChainError
 

@@ -5,11 +5,11 @@ import re
 
 import onnx
 import pytest
-from ascend import environment, make_model
-from conftest import expect_error, run_module
 
 import aipp
 import atc
+from ascend import environment, make_model
+from conftest import expect_error, run_module
 from errors import ChainError
 
 
@@ -88,7 +88,9 @@ def test_without_atc(build, monkeypatch):
     expect_error(build(PATH="/nonexistent"), "atc is not on PATH")
 
 
-@pytest.mark.parametrize("flag", ["--model=x", "--soc_version=Ascend310", "--input_shape=a:1", "-x"])
+@pytest.mark.parametrize(
+    "flag", ["--model=x", "--soc_version=Ascend310", "--input_shape=a:1", "-x"]
+)
 def test_flags_that_the_chain_decides_are_refused(build, flag):
     expect_error(build(f"--flags={flag}"), "ATC_FLAGS")
 
@@ -117,7 +119,9 @@ def test_guide_flags():
 def test_precision_of():
     assert atc.precision_of("fp16", []) == "fp16"
     assert atc.precision_of("fp32", ["--precision_mode=must_keep_origin_dtype"]) == "fp32"
-    assert atc.precision_of("fp16", ["--precision_mode=allow_mix_precision"]) == "allow_mix_precision"
+    assert (
+        atc.precision_of("fp16", ["--precision_mode=allow_mix_precision"]) == "allow_mix_precision"
+    )
     with pytest.raises(ChainError, match="PRECISION=fp32"):
         atc.precision_of("fp32", ["--precision_mode=force_fp16"])
 

@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import onnxruntime
 import pytest
-from ascend import environment, make_crops, make_model
-from conftest import expect_error, run_module
 
 import ais_run
 import ascend_outputs
 import npu_inputs
+from ascend import environment, make_crops, make_model
+from conftest import expect_error, run_module
 from crops import normalise
 from errors import ChainError
 
@@ -147,7 +147,14 @@ def arguments(made, tmp_path, *more):
 
 
 def test_embed_module(job, made, tmp_path):
-    more = ("--inputs", made / "npu.json", "--out", tmp_path / "e.npy", "--run", tmp_path / "r.json")
+    more = (
+        "--inputs",
+        made / "npu.json",
+        "--out",
+        tmp_path / "e.npy",
+        "--run",
+        tmp_path / "r.json",
+    )
     result = run_module("ascend_embed", *arguments(made, tmp_path, *more))
     assert result.returncode == 0, result.stderr
     expected = np.load(made / "expected.npy")
@@ -184,7 +191,14 @@ def test_a_model_that_its_record_does_not_describe(job, made, tmp_path):
 
 
 def test_too_many_devices(job, made, tmp_path):
-    more = ("--inputs", made / "npu.json", "--out", tmp_path / "e.npy", "--run", tmp_path / "r.json")
+    more = (
+        "--inputs",
+        made / "npu.json",
+        "--out",
+        tmp_path / "e.npy",
+        "--run",
+        tmp_path / "r.json",
+    )
     many = ("--devices", ",".join(map(str, range(19))))
     result = run_module("ascend_embed", *arguments(made, tmp_path, *more, *many))
     expect_error(result, "18 inputs are too few for 19 devices")
