@@ -35,13 +35,14 @@ def make_model(path: Path, batch_size: int) -> None:
         "shape": np.array([batch_size, 64 * 3], np.int64),
         "weights": rng.standard_normal((64 * 3, 512)).astype(np.float32),
     }
+    square = {"kernel_shape": [14, 14], "strides": [14, 14]}
     nodes = [
-        helper.make_node("AveragePool", ["image"], ["pooled"], kernel_shape=[14] * 2, strides=[14] * 2),
+        helper.make_node("AveragePool", ["image"], ["pooled"], **square),
         helper.make_node("Reshape", ["pooled", "shape"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["vector"]),
         helper.make_node("ReduceL2", ["vector"], ["length"], axes=[1], keepdims=1),
         helper.make_node("Div", ["vector", "length"], ["output1"]),
-    ]  # fmt: skip
+    ]
     graph = helper.make_graph(
         nodes,
         "small",

@@ -76,10 +76,10 @@ def test_knobs_rebuild_what_they_touch(npu):
 
 def test_perf_all_ends_with_the_guides_table(npu):
     root, make = npu
-    printed = make("perf-all", "BATCHES=1 4").stdout
+    printed = make("perf-all", "BATCHES=4").stdout
     table = printed[printed.index("| device") :].splitlines()
     assert "guide's fps" in table[0] and "ratio" in table[0]
-    assert " 566 " in table[2] and " 1136 " in table[3]
+    assert " 1136 " in table[2]
     # The guide measured another network.
     assert "not comparable" in table[2] and "Compare with care" in table[-1]
     perf = json.loads((root / RESULT / "perf.json").read_text())
@@ -98,17 +98,9 @@ def test_the_ratio_of_the_guides_network(tmp_path):
     (tmp_path / "perf.json").write_text(json.dumps(perf))
     (tmp_path / "accuracy.json").write_text(json.dumps(perf | {"accuracy": 0.9977}))
     row = ascend_table.row(tmp_path)
-    assert row == [
-        "Ascend310P3",
-        "16",
-        "lfw",
-        "0.9977",
-        "2864.0",
-        "500.0",
-        "0.9977",
-        "1432",
-        "1.00",
-    ]
+    assert row[:4] == ["Ascend310P3", "16", "lfw", "0.9977"]
+    assert row[4:] == ["2864.0", "500.0", "0.9977", "1432", "1.00"]
+    assert ascend_table.GUIDE_FPS == {1: 566, 4: 1136, 8: 1373, 16: 1432, 32: 1384, 64: 1305}
 
 
 def test_a_fault_leaves_no_result(npu):

@@ -95,7 +95,7 @@ def test_a_full_disk_is_noticed_first(made, monkeypatch):
 
     usage = type("Usage", (), {"free": 10**6})
     monkeypatch.setattr(write_inputs.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(ChainError, match="needs 0.02 GB .* 0.00 GB free; make room"):
+    with pytest.raises(ChainError, match=r"needs 0.02 GB .* 0.00 GB free; make room"):
         write_inputs.write(made / "crops", np.arange(COUNT), False, made / "none")
 
 
