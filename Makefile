@@ -24,10 +24,10 @@ WEIGHTS ?= model/model_$(NET).pth
 BS ?= 16
 ## Batch sizes of the -all targets
 BATCHES ?= 1 4 8 16 32 64
-## Engine: a file in python/engines/
-ENGINE ?= openvino
-## Arithmetic of the engine
-PRECISION ?= fp32
+## Engine: ascend, or a file in python/engines/; default: ascend where there is an NPU, else openvino
+ENGINE ?= $(DETECTED_ENGINE)
+## Arithmetic of the engine; default: fp16 on an NPU, else fp32
+PRECISION ?= $(if $(filter ascend,$(ENGINE))$(EP_DEVICE),fp16,fp32)
 
 ##@ How to run it
 
@@ -56,11 +56,14 @@ PYTHON ?= python3
 ## 1 shows the commands
 V ?=
 
+include scripts/ascend_knobs.mk
+
 # ---- Allowed values. A new network or engine is a file, and an engine's precisions a line.
 
 NETS := $(patsubst python/networks/%.py,%,$(sort $(wildcard python/networks/[a-z]*.py)))
-ENGINES := $(patsubst python/engines/%.py,%,$(sort $(wildcard python/engines/[a-z]*.py)))
-PRECISIONS_onnxruntime := fp32
+ENGINES := $(patsubst python/engines/%.py,%,$(sort $(wildcard python/engines/[a-z]*.py))) ascend
+PRECISIONS_ascend := fp16 fp32
+PRECISIONS_onnxruntime := fp32 $(if $(EP_DEVICE),fp16)
 PRECISIONS_openvino := fp32
 PRECISIONS_torch := fp32 fp16 bf16
 
@@ -126,7 +129,7 @@ RUN_STAMP := $(RUN:result/%=result/.stamp/%_run)
 PERF_STAMP := $(RUN:result/%=result/.stamp/%_perf)
 $(eval $(call stamp,$(DATA_STAMP),DATA=$(DATA),$(DATA)))
 $(eval $(call stamp,$(WEIGHTS_STAMP),WEIGHTS=$(WEIGHTS) OPSET=$(OPSET) BACKBONE=$(BACKBONE),$(WEIGHTS)))
-$(eval $(call stamp,$(RUN_STAMP),EP=$(EP) THREADS=$(THREADS) UNIQUE=$(UNIQUE)$(TORCH_OPTIONS),))
+$(eval $(call stamp,$(RUN_STAMP),EP=$(EP) $(EP_DEVICE) THREADS=$(THREADS) UNIQUE=$(UNIQUE)$(TORCH_OPTIONS),))
 $(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
 
 ##@ Results
@@ -149,7 +152,7 @@ perf: $(RUN)_bs$(BS)/perf.json ## Throughput and latency at batch size BS, pure 
 	@$(PYTHON_RUN) python/show.py $^
 
 perf-all: $(BATCHES:%=$(RUN)_bs%/perf.json) ## The same at each of BATCHES, and the table
-	@$(PYTHON_RUN) python/table.py $(^D)
+	@$(PYTHON_RUN) python/$(if $(filter ascend,$(ENGINE)),ascend_table,table).py $(^D)
 
 ##@ Single steps
 
@@ -185,27 +188,32 @@ $(SIZES:%=$(MODEL)_bs%_sim.onnx): $(MODEL)_bs%_sim.onnx: $(MODEL)_bs%.onnx \
 		--out $@ --parity $(MODEL)_bs$*_parity.json
 
 ENGINE_FILES := python/engines/__init__.py python/engines/$(ENGINE).py \
-	$(call modules,configuration machine onnx_store crops decode checksum progress \
+	$(call modules,configuration machine npu onnx_store crops decode checksum progress \
 	$(if $(filter torch,$(ENGINE)),onnx_to_torch flops))
 CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $* \
-	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS))$(TORCH_OPTIONS)
-
-$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%_$(STAGE).onnx \
-		$(LABELS) $(RUN_STAMP) python/embed.py $(ENGINE_FILES)
-	$(STEP) --alone embed $@ $(MODULE) python/embed.py --model $< $(CONFIGURATION) \
-		$(if $(filter 1,$(UNIQUE)),--firsts $(FIRSTS)) --out $@ --run $(@D)/run.json
+	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS)) \
+	$(if $(EP_DEVICE),--device $(DEVICE))$(TORCH_OPTIONS)
 
 $(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy \
 		$(call modules,score evaluate machine)
 	$(STEP) score $@ $(MODULE) python/score.py --embeddings $< --run $(@D)/run.json \
 		--labels $(LABELS) --out $@
 
+# ais_bench runs files, not arrays in this process: its two rules are in scripts/ascend.mk.
+ifneq ($(ENGINE),ascend)
+$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%_$(STAGE).onnx \
+		$(LABELS) $(RUN_STAMP) python/embed.py $(ENGINE_FILES)
+	$(STEP) --alone embed $@ $(MODULE) python/embed.py --model $< $(CONFIGURATION) \
+		$(if $(filter 1,$(UNIQUE)),--firsts $(FIRSTS)) --out $@ --run $(@D)/run.json
+
 $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%_$(STAGE).onnx \
 		$(LABELS) $(RUN_STAMP) $(PERF_STAMP) python/benchmark.py $(ENGINE_FILES)
 	$(STEP) --alone benchmark $@ $(MODULE) python/benchmark.py --model $< $(CONFIGURATION) \
 		--warmup $(WARMUP) $(if $(LOOP),--loop $(LOOP)) --out $@
+endif
 
 include scripts/inputs.mk
 include scripts/reference.mk
 include scripts/bench.mk
 include scripts/project.mk
+include scripts/ascend.mk

@@ -16,10 +16,17 @@ def perf_lines(result: dict) -> list[str]:
     """Return throughput and latency for the content of a perf.json, as ais_bench prints them."""
     ms, batch, fps = result["latency_ms"], result["batch_size"], result["throughput_fps"]
     latency = ", ".join(f"{name} = {value:.3f}" for name, value in ms.items())
-    return [
+    lines = [
         f"[INFO] latency (ms): {latency}",
         f"[INFO] throughput 1000*batchsize({batch})/latency.mean({ms['mean']:.4f}): {fps:.2f}",
     ]
+    if "throughput_scope" in result:
+        lines[1:1] = [f"[INFO] the throughput below is {result['throughput_scope']}"]
+        lines += [
+            f"[INFO] wall-clock fps of the whole process, start and loading included: "
+            f"{result['wall_clock_fps']:.2f}"
+        ]
+    return lines
 
 
 def main() -> None:

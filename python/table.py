@@ -6,6 +6,7 @@ from pathlib import Path
 
 from errors import exit_with
 
+HEADER = ["device", "batch", "data set", "accuracy", "fps"]
 # What must be equal for an accuracy and a throughput to stand in one row.
 _SAME = ("model_sha256", "data_sha256", "provider", "device")
 
@@ -39,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="result folders, one a batch size")
     rows = [row(folder) for folder in parser.parse_args().folders]
-    print(aligned([["device", "batch", "data set", "accuracy", "fps"], *rows]))
+    print(aligned([HEADER, *rows]))
 
 
 if __name__ == "__main__":

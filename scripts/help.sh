@@ -9,7 +9,7 @@ awk '
     /^[A-Z_]+ \?=/ {
         name = $1; value = $0; sub(/^[A-Z_]+ \?= */, "", value)
         variables = variables group("variables", heading) sprintf("  %-16s %s%s\n", name, comment,
-            value == "" ? "" : " [" value "]")
+            value ~ /^(\$\(.*)?$/ ? "" : " [" value "]")
     }
     /^[a-z-]+:.*## / {
         name = $1; sub(/:.*/, "", name); text = $0; sub(/.*## /, "", text)

@@ -6,17 +6,22 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+import npu
 from engines import Options
 from errors import ChainError
 from machine import cpu_name, physical_cores, versions
 
 _CPU = "CPUExecutionProvider"
+_CANN = "CANNExecutionProvider"
+# The provider's own default is fp16, whatever the type of the model.
+_CANN_MODES = {"fp16": "force_fp16", "fp32": "must_keep_origin_dtype"}
 
 
 class Engine:
     """A session whose nodes all run on the provider that was asked for."""
 
-    PRECISIONS = ("fp32",)
+    PRECISIONS = ("fp32", "fp16")
+    DEVICES = tuple(map(str, range(256)))  # numbers of NPUs, for the CANN provider
 
     def __init__(self, model: Path, options: Options) -> None:
         self._provider = options.provider or _CPU
@@ -26,6 +31,13 @@ class Engine:
                 f"EP={self._provider} is not in the installed onnxruntime; "
                 f"choose one of: {' '.join(available)}"
             )
+        self._precision, self._device = options.precision, int(options.device or 0)
+        chosen = {}
+        if self._provider == _CANN:
+            chosen = {"device_id": str(self._device)}
+            chosen["precision_mode"] = _CANN_MODES[self._precision]
+        elif self._precision != "fp32":
+            raise ChainError(f"EP={self._provider} has no PRECISION={self._precision}; use fp32.")
         # Set, not left to the runtime's default, so that the number recorded is the one used.
         self._threads = options.threads or physical_cores()
         settings = onnxruntime.SessionOptions()
@@ -34,7 +46,7 @@ class Engine:
             settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
             self._session = onnxruntime.InferenceSession(
-                str(model), settings, providers=[self._provider]
+                str(model), settings, providers=[(self._provider, chosen)]
             )
         except Exception as error:  # the runtime's exceptions share no narrower base
             reason = str(error).strip().splitlines()[0]
@@ -56,8 +68,19 @@ class Engine:
         return {
             "batch_size": self._input.shape[0],
             "provider": self._session.get_providers()[0],
-            "device": cpu_name() if self._provider == _CPU else self._provider,
-            "precision": "fp32",
+            "device": self._device_name(),
+            "precision": self._precision,
             "threads": self._threads,
-            "versions": versions("onnxruntime", "numpy"),
+            # Several distributions bring this module: onnxruntime-cann is one.
+            "versions": versions("numpy") | {"onnxruntime": onnxruntime.__version__},
         }
+
+    def _device_name(self) -> str:
+        if self._provider == _CPU:
+            return cpu_name()
+        if self._provider == _CANN:
+            try:
+                return npu.soc_version(npu.name_of(self._device))
+            except ChainError:
+                pass  # a container may have the device without npu-smi
+        return self._provider

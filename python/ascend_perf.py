@@ -1,0 +1,64 @@
+""".om -> perf.json: ais_bench's own device-only throughput, and the wall clock beside it."""
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+
+import ais_run
+import ascend_record
+from atomic import write_json
+from benchmark import MIN_LOOPS, MIN_SECONDS, summarise
+from errors import exit_with
+
+# What newer versions of ais_bench accept at most.
+MAX_LOOPS = 100_000
+SCOPE = "device-only: execution on the NPU; copies, files and pre- and postprocessing are outside"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    ascend_record.add_arguments(parser)
+    parser.add_argument("--warmup", type=int, required=True, help="untimed runs")
+    parser.add_argument("--loop", type=int, help="timed runs (default: 100 and ten seconds)")
+    parser.add_argument("--out", type=Path, required=True, help="perf JSON to write")
+    args = parser.parse_args()
+
+    model = ascend_record.load_model_record(args.om, args.batch_size)
+    job = ais_run.Job(
+        python=args.python,
+        om=args.om,
+        batch_size=args.batch_size,
+        devices=args.devices,
+        inputs=None,
+        outfmt=args.outfmt,
+        loop=args.loop or MIN_LOOPS,
+        warmup=args.warmup,
+        out=args.out.parent / "ais_bench_perf",
+        log=args.log,
+    )
+    parts, wall = ais_run.run(job)
+    mean = np.mean([t for part in parts for t in part.times_ms])
+    if not args.loop and mean * MIN_LOOPS < 1000 * MIN_SECONDS:
+        job = job._replace(loop=min(math.ceil(1000 * MIN_SECONDS / mean), MAX_LOOPS))
+        parts, wall = ais_run.run(job)
+    seconds = np.array([t for part in parts for t in part.times_ms]) / 1000
+    loop = min(len(part.times_ms) for part in parts)
+    result = summarise(seconds, args.batch_size) | {
+        "throughput_fps": sum(part.throughput for part in parts),
+        "throughput_scope": SCOPE,
+        # The whole process counts here: start, loading the model, warm-up, copies.
+        "wall_clock_fps": len(parts) * job.loop * args.batch_size / wall,
+        "wall_s": wall,
+        "per_device_fps": [part.throughput for part in parts],
+        "transfer_ms": [part.transfers_ms for part in parts],
+        "loop": loop,
+        "warmup": args.warmup,
+    }
+    write_json(args.out, ascend_record.record(args, model) | result)
+    ais_run.clear(job.out)
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,0 +1,117 @@
+"""Simplified ONNX -> .om for one chip, by atc, with a record beside it (<name>.om.json)."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import onnx
+
+import aipp
+import atc
+import npu
+import onnx_store
+from atomic import replacing, write_json
+from checksum import sha256
+from errors import ChainError, exit_with
+
+
+def record_path(om: Path) -> Path:
+    """Return the name of the record of the model ``om``."""
+    return om.with_name(om.name + ".json")
+
+
+def convert(model: onnx.ModelProto, arguments: list[str], log: Path, folder: Path) -> Path:
+    """Convert ``model``, weights included, with atc in the empty ``folder``; return the .om.
+
+    The ``log`` is kept. Raises ``ChainError`` with a reading of atc's answer where it does not
+    succeed.
+    """
+    # One self-contained file; atc does not find weights beside a graph.
+    onnx.save(model, folder / atc.ONNX)
+    if f"--insert_op_conf={atc.AIPP}" in arguments:
+        (folder / atc.AIPP).write_text(aipp.config(), encoding="utf-8")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        print("atc", *arguments, file=file, flush=True)
+        # It drops reports where it runs; they go with the folder.
+        status = subprocess.run(
+            ["atc", *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+    output = log.read_text(encoding="utf-8", errors="replace").partition("\n")[2]
+    made = atc.product(folder)
+    if verdict := atc.judge(status, output, made):
+        print(*(f"  atc: {line}" for line in verdict.lines), sep="\n", file=sys.stderr)
+        raise ChainError(f"atc made no model ({verdict.reading}); its full log is {log}.")
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--onnx", type=Path, required=True, help="simplified ONNX, fixed batch")
+    parser.add_argument("--batch-size", type=int, required=True)
+    parser.add_argument("--chip", help="chip name (default: ask npu-smi)")
+    parser.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
+    parser.add_argument("--aipp", action="store_true", help="uint8 NHWC input, normalised by AIPP")
+    parser.add_argument("--tune", action="store_true", help="flags that make this net faster")
+    parser.add_argument("--flags", default="", help="further flags for atc, separated by blanks")
+    parser.add_argument("--log", type=Path, required=True, help="file for atc's output")
+    parser.add_argument("--out", type=Path, required=True, help=".om file to write")
+    args = parser.parse_args()
+    if not shutil.which("atc"):
+        raise ChainError(
+            "atc is not on PATH; install the CANN toolkit, or export ASCEND_SET_ENV=.../set_env.sh."
+        )
+    soc_version = npu.soc_version(args.chip or npu.chip(npu.devices()))
+    extra = args.flags.split()
+    precision = atc.precision_of(args.precision, extra)
+
+    model = onnx.load(str(args.onnx))
+    (image,) = model.graph.input
+    if image.type.tensor_type.shape.dim[0].dim_value != args.batch_size:
+        raise ChainError(f"{args.onnx} has not batch size {args.batch_size}; remove it, run make.")
+    arguments = atc.flags(
+        batch_size=args.batch_size,
+        soc_version=soc_version,
+        input_name=image.name,
+        precision=args.precision,
+        aipp=args.aipp,
+        tune=args.tune,
+        operators={node.op_type for node in model.graph.node},
+        extra=extra,
+    )
+    metadata = onnx_store.metadata(model)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=args.out.parent, prefix=".atc.tmp-") as folder,
+        replacing(args.out) as temporary,
+    ):
+        convert(model, arguments, args.log, Path(folder)).rename(temporary)
+        # Newer versions of ais_bench refuse what others may write.
+        temporary.chmod(0o644)
+        write_json(
+            record_path(args.out),
+            {
+                "net": metadata["net"],
+                "batch_size": args.batch_size,
+                "soc_version": soc_version,
+                "precision": precision,
+                "aipp": args.aipp,
+                "atc_flags": arguments,
+                "exported_with": {"torch": metadata["torch"], "opset": int(metadata["opset"])},
+                "weights_sha256": metadata["weights_sha256"],
+                "onnx_sha256": sha256(args.onnx),
+                "om_sha256": sha256(temporary),
+            },
+        )
+
+
+if __name__ == "__main__":
+    exit_with(main)

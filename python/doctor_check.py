@@ -1,0 +1,31 @@
+"""One finding of make doctor, and how findings are shown."""
+
+from typing import NamedTuple
+
+
+class Check(NamedTuple):
+    """``what`` was looked at; where it is not ``ok``, ``remedy`` says what to do.
+
+    ``note`` is shown beside a tick. A check that is not ``needed`` does not fail the chain.
+    """
+
+    what: str
+    ok: bool
+    remedy: str = ""
+    note: str = ""
+    needed: bool = True
+
+
+def run(checks: list[Check]) -> int:
+    """Print ``checks``; return the exit status: 1 where one that is needed is not ok."""
+    for check in checks:
+        if check.ok:
+            print(f"  ✓ {check.what}" + (f" ({check.note})" if check.note else ""))
+        else:
+            print(f"  ✗ {check.what}" + ("" if check.needed else " (not needed for this run)"))
+            print(f"      -> {check.remedy}")
+    failed = sum(check.needed and not check.ok for check in checks)
+    print(
+        f"{failed} to mend before the chain can run." if failed else "All that is needed is there."
+    )
+    return 1 if failed else 0

@@ -1,0 +1,68 @@
+"""make doctor: the chain's interpreter and its packages."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from doctor_check import Check
+
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
+
+# Runs in the interpreter in question: its version and the packages that are asked for.
+_ASK = """
+import importlib.metadata as m, json, sys
+found = {}
+for name in sys.argv[1:]:
+    try: found[name] = m.version(name)
+    except m.PackageNotFoundError: found[name] = None
+print(json.dumps([sys.version_info[:2], found]))
+"""
+# Distributions that bring the same modules.
+_INSTEAD = {"onnxruntime": ("onnxruntime-cann", "onnxruntime-gpu"),
+            "opencv-python-headless": ("opencv-python",)}  # fmt: skip
+
+
+def checks(python: str) -> list[Check]:
+    """Check the interpreter ``python``: its version, and the pinned packages in it."""
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", REQUIREMENTS.read_text(encoding="utf-8"), re.M))
+    if not shutil.which(python):
+        return [Check(f"Python packages: {python} is made by the first target", True)]
+    others = [name for names in _INSTEAD.values() for name in names]
+    asked = subprocess.run(
+        [python, "-c", _ASK, *pins, *others], capture_output=True, text=True, check=False
+    )
+    if asked.returncode != 0:
+        return [Check(f"{python} runs", False, "name an interpreter with PYTHON=")]
+    version, found = json.loads(asked.stdout)
+    right = [3, 11] <= version <= [3, 13]
+    shown = ".".join(map(str, version))
+    missing = [
+        name
+        for name in pins
+        if not found[name] and not any(found[other] for other in _INSTEAD.get(name, ()))
+    ]
+    # 2.13.0+cpu is a build of 2.13.0.
+    differing = [
+        f"{n} {found[n]}"
+        for n, pin in pins.items()
+        if found[n] and found[n].partition("+")[0] != pin
+    ]
+    return [
+        Check(f"Python {shown}", right, "use Python 3.11 to 3.13: PYTHON="),
+        Check(
+            "Python packages" + (f": {', '.join(missing)} missing" if missing else ""),
+            not missing,
+            f"run make venv, or {python} -m pip install -r requirements.txt",
+            note=f"not the pinned versions: {', '.join(differing)}" if differing else "",
+        ),
+    ]
+
+
+def provider(python: str, name: str) -> list[Check]:
+    """Check that the onnxruntime of ``python`` has the execution provider ``name``."""
+    code = f"import onnxruntime as o, sys; sys.exit({name!r} not in o.get_available_providers())"
+    asked = subprocess.run([python, "-c", code], capture_output=True, check=False)
+    remedy = f"in {python}: pip uninstall onnxruntime, then pip install onnxruntime-cann"
+    return [Check(f"onnxruntime has {name}", asked.returncode == 0, remedy)]

@@ -1,0 +1,88 @@
+"""Decoded set -> one .bin an image and view for ais_bench, and a record of them."""
+
+import argparse
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import bcolz
+import numpy as np
+
+import npu_inputs
+from atomic import remove, replacing, write_json
+from crops import VIEWS, open_crops
+from errors import ChainError, exit_with
+from machine import usable_cpus
+from progress import progress
+
+# Crops that one process encodes at a time.
+CHUNK = 64
+
+
+def write(crops: Path, which: np.ndarray, aipp: bool, folder: Path) -> None:
+    """Write the inputs for the crops ``which``, int (n,) ascending, as all that ``folder`` holds.
+
+    Raises ``ChainError`` where the disk has no room for them. An old ``folder`` is removed
+    first, because two of them may not fit.
+    """
+    remove(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    needed = VIEWS * len(which) * npu_inputs.file_size(aipp)
+    free = shutil.disk_usage(folder.parent).free
+    if free < needed:
+        raise ChainError(
+            f"{folder} needs {needed / 1e9:.2f} GB but {folder.parent} has {free / 1e9:.2f} GB "
+            "free; make room, or use AIPP=1, which needs a quarter."
+        )
+    parts = [which[i : i + CHUNK] for i in range(0, len(which), CHUNK)]
+    with replacing(folder) as temporary:
+        temporary.mkdir(mode=0o755)
+        work = partial(_write_part, crops, aipp, temporary)
+        # Fresh processes: what the parent's libraries hold in threads does not survive a fork.
+        with ProcessPoolExecutor(usable_cpus(), mp_context=get_context("spawn")) as pool:
+            for _ in progress(pool.map(work, parts), len(parts)):
+                pass
+
+
+def _write_part(source: Path, aipp: bool, folder: Path, which: np.ndarray) -> None:
+    crops: bcolz.carray = open_crops(source)
+    first = int(which[0])
+    block = crops[first : int(which[-1]) + 1]
+    for index in which.tolist():
+        views = npu_inputs.encode(block[index - first], aipp)
+        for stem, content in zip(npu_inputs.stems(np.array([index])), views, strict=True):
+            path = folder / f"{stem}.bin"
+            content.tofile(path)
+            # Newer versions of ais_bench refuse what others may write.
+            path.chmod(0o644)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--firsts", type=Path, help="repeats .npy (default: write every crop)")
+    parser.add_argument("--aipp", action="store_true", help="uint8 NHWC, for a model with AIPP")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write; files: its stem")
+    args = parser.parse_args()
+    crops = open_crops(args.crops)
+    which = np.arange(len(crops))
+    if args.firsts:
+        which = np.unique(np.load(args.firsts, allow_pickle=False))
+    remove(args.out)
+    write(args.crops, which, args.aipp, npu_inputs.folder_of(args.out))
+    write_json(
+        args.out,
+        {
+            "files": VIEWS * len(which),
+            "bytes": npu_inputs.file_size(args.aipp),
+            "aipp": args.aipp,
+            "unique": bool(args.firsts),
+            "data_sha256": crops.attrs["source_sha256"],
+        },
+    )
+
+
+if __name__ == "__main__":
+    exit_with(main)

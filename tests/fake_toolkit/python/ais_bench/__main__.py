@@ -1,0 +1,3 @@
+from ais_bench.infer.__main__ import main
+
+main()

@@ -1,0 +1,1 @@
+"""Inference of .om files from the command line (__main__) and from Python (interface)."""

@@ -1,0 +1,117 @@
+"""make doctor: a tick, or a cross and a remedy; it fails where the chain would."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ascend import TOOLKIT, environment
+from conftest import PYTHON
+
+
+@pytest.fixture
+def doctor(tmp_path):
+    """Return a function that runs the doctor for ENGINE=ascend and returns status and text."""
+    (tmp_path / "set.bin").write_bytes(b"x")
+    (tmp_path / "net.pth").write_bytes(b"x")
+
+    def run(*arguments: str, **variables: str) -> tuple[int, str]:
+        command = [sys.executable, PYTHON / "doctor.py", "--engine", "ascend", "--devices", "0"]
+        command += ["--python", sys.executable, "--ais-python", sys.executable]
+        command += ["--data", "set.bin", "--weights", "net.pth"]
+        command += ["--firsts", "data/set_first.npy", "--inputs", "data/set_npu", *arguments]
+        env = os.environ | environment(**variables)
+        result = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        assert not result.stderr
+        return result.returncode, result.stdout
+
+    return run
+
+
+def package(folder: Path, name: str, text: str = "") -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
+def test_all_is_there(doctor):
+    status, text = doctor()
+    assert status == 0, text
+    assert "✗" not in text and text.count("✓") == 12
+    for word in ("set_env.sh", "atc", "npu-smi", "device 0", "ais_bench.infer", "aclruntime"):
+        assert f"✓ {word}" in text
+    for word in ("Python packages", "free disk", "verification set", "checkpoint"):
+        assert f"✓ {word}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "cross", "remedy"),
+    [
+        ((), {"PATH": "/usr/bin:/bin"}, "atc", "install the CANN toolkit"),
+        ((), {"FAKE_NPU_SMI": "fail"}, "npu-smi", "driver"),
+        ((), {"FAKE_NPU": "0:310P3:Alarm"}, "device 0 (310P3): Alarm", "health -i 0"),
+        ((), {"FAKE_NPU": "0:310P3 1:310B1"}, "chips differ", "CHIP="),
+        (("--devices", "0,5"), {}, "device 5", "there are 0, 1"),
+        (("--chip", "310B1"), {}, "device 0 is a 310P3, not the 310B1", "chip name"),
+        ((), {"PYTHONPATH": ""}, "ais_bench.infer: not installed", "AIS_PYTHON="),
+        ((), {"PYTHONPATH": ""}, "aclruntime: ModuleNotFoundError", "aclruntime-*.whl"),
+        (("--ais-python", "/none/python"), {}, "ais_bench: /none/python is not", "make venv"),
+        (("--data", "none.bin"), {}, "verification set none.bin", "DATA="),
+        (("--weights", "none.pth"), {}, "checkpoint none.pth", "WEIGHTS="),
+        (("--python", "/bin/false"), {}, "/bin/false runs", "PYTHON="),
+    ],
+)
+def test_each_fault_has_a_cross_and_a_remedy(doctor, arguments, variables, cross, remedy):
+    status, text = doctor(*arguments, **variables)
+    assert status == 1
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith(f"  ✗ {cross}"))
+    assert lines[at + 1].startswith("      -> ") and remedy in lines[at + 1]
+
+
+def test_the_unrelated_package_of_that_name(doctor, tmp_path):
+    package(tmp_path / "site", "ais_bench/__init__.py")
+    package(tmp_path / "site", "ais_bench/benchmark/__init__.py")
+    package(tmp_path / "site", "aclruntime.py", "InferenceSession = session_options = None")
+    status, text = doctor(PYTHONPATH=str(tmp_path / "site"))
+    assert status == 1
+    assert "✗ ais_bench.infer: this is ais-bench-benchmark" in text and "pip uninstall" in text
+    assert "✓ aclruntime" in text
+
+
+def test_a_package_that_does_not_load(doctor, tmp_path):
+    package(tmp_path / "site", "ais_bench/__init__.py")
+    package(tmp_path / "site", "ais_bench/infer/__init__.py", "import aclruntime")
+    package(tmp_path / "site", "aclruntime.py", "raise ImportError('libascendcl.so: no such file')")
+    text = doctor(PYTHONPATH=str(tmp_path / "site"))[1]
+    assert "✗ ais_bench.infer: ImportError: libascendcl.so" in text
+    assert "✗ aclruntime: ImportError: libascendcl.so" in text
+
+
+def test_npu_smi_is_not_needed_with_the_chip_named(doctor):
+    status, text = doctor("--chip", "310P3", FAKE_NPU_SMI="fail")
+    assert status == 0 and "✗ npu-smi" in text and "not needed" in text
+    status, text = doctor(ASCEND_SET_ENV="/none")
+    assert status == 0 and f"✓ atc: {TOOLKIT}" in text
+
+
+def test_disk_is_estimated(doctor, tmp_path):
+    (tmp_path / "data").mkdir()
+    with (tmp_path / "data/set_first.npy").open("wb") as file:
+        file.truncate(128 + 8 * 12_000)
+    assert "about 4.6 GB needed" in doctor()[1]
+    assert "about 1.9 GB needed" in doctor("--aipp")[1]
+
+
+def test_other_engines_need_less(doctor):
+    status, text = doctor("--engine", "openvino", PATH="", PYTHONPATH="")
+    assert status == 0 and "npu-smi" not in text
+    status, text = doctor("--engine", "onnxruntime", "--provider", "CANNExecutionProvider")
+    assert status == 1 and "✗ onnxruntime has CANNExecutionProvider" in text
+    cann = str(TOOLKIT / "cann_provider")
+    arguments = ("--engine", "onnxruntime", "--provider", "CANNExecutionProvider")
+    status, text = doctor(*arguments, PYTHONPATH=cann)
+    assert status == 0, text

@@ -1,0 +1,104 @@
+"""One .bin an image and view: names, content, stale files, the check before use."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+import npu_inputs
+from ascend import make_crops
+from conftest import expect_error, run_module
+from crops import normalise, open_crops
+from errors import ChainError
+
+COUNT = 70  # more than one process's share
+FIRSTS = np.array([0, 1, 1, *range(3, COUNT)])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a decoded set, crops (70 crops, one repeated), and its inputs, npu."""
+    folder = tmp_path_factory.mktemp("inputs")
+    make_crops(folder / "crops", COUNT)
+    np.save(folder / "first.npy", FIRSTS)
+    (folder / "npu").mkdir()
+    (folder / "npu" / "9999.bin").write_bytes(b"stale")
+    arguments = ("--crops", folder / "crops", "--firsts", folder / "first.npy")
+    before = os.umask(0o002)
+    result = run_module("write_inputs", *arguments, "--out", folder / "npu.json")
+    os.umask(before)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_names_and_content(made):
+    crops = open_crops(made / "crops")
+    names = {p.name for p in (made / "npu").iterdir()}
+    assert names == {f"{i}{v}.bin" for i in range(COUNT) if i != 2 for v in ("", "_flip")}
+    for index in (0, 1, 65, 69):
+        plain = np.fromfile(made / "npu" / f"{index}.bin", np.float32).reshape(3, 112, 112)
+        flipped = np.fromfile(made / "npu" / f"{index}_flip.bin", np.float32).reshape(3, 112, 112)
+        np.testing.assert_array_equal(plain, normalise(crops[index]))
+        np.testing.assert_array_equal(flipped, plain[:, :, ::-1])
+    # Newer versions of ais_bench refuse what others may write.
+    assert not any(p.stat().st_mode & 0o022 for p in [made / "npu", *(made / "npu").iterdir()])
+    record = json.loads((made / "npu.json").read_text())
+    assert record["files"] == 138 and record["bytes"] == 150_528 and record["unique"]
+    npu_inputs.check(made / "npu", crops, np.unique(FIRSTS), False)
+
+
+def test_aipp_inputs_are_a_quarter(made):
+    arguments = ("--crops", made / "crops", "--aipp", "--out", made / "aipp.json")
+    assert run_module("write_inputs", *arguments).returncode == 0
+    crops = open_crops(made / "crops")
+    pixels = np.fromfile(made / "aipp" / "2.bin", np.uint8).reshape(112, 112, 3)
+    np.testing.assert_array_equal(pixels, crops[2].transpose(1, 2, 0))
+    flipped = np.fromfile(made / "aipp" / "2_flip.bin", np.uint8).reshape(112, 112, 3)
+    np.testing.assert_array_equal(flipped, pixels[:, ::-1])
+    npu_inputs.check(made / "aipp", crops, np.arange(COUNT), True)
+    with pytest.raises(ChainError, match="37632 bytes, not 150528"):
+        npu_inputs.check(made / "aipp", crops, np.arange(COUNT), False)
+
+
+def swap(a, b):
+    a.rename(a.with_name("x"))
+    b.rename(a)
+    a.with_name("x").rename(b)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda f: (f / "5.bin").unlink(), "lacks 5.bin"),
+        (lambda f: (f / "70.bin").write_bytes(bytes(150_528)), "70.bin, which is no input"),
+        (lambda f: (f / "inputs.npy").write_bytes(b""), "inputs.npy"),
+        (lambda f: os.truncate(f / "5.bin", 150_524), "150524 bytes"),
+        # Sizes that cancel out in a batch, which ais_bench does not notice.
+        (lambda f: [os.truncate(f / "5.bin", 150_524), os.truncate(f / "6.bin", 150_532)], "bytes"),
+        (lambda f: [(f / "5.bin").unlink(), (f / "5.bin").symlink_to(f / "6.bin")], "plain file"),
+        (lambda f: swap(f / "0.bin", f / "0_flip.bin"), "does not show image 0"),
+    ],
+)
+def test_check_finds_every_fault(made, tmp_path, change, why):
+    folder = tmp_path / "npu"
+    folder.mkdir()
+    for path in (made / "npu").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    change(folder)
+    with pytest.raises(ChainError, match=why):
+        npu_inputs.check(folder, open_crops(made / "crops"), np.unique(FIRSTS), False)
+
+
+def test_a_full_disk_is_noticed_first(made, monkeypatch):
+    import write_inputs
+
+    usage = type("Usage", (), {"free": 10**6})
+    monkeypatch.setattr(write_inputs.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(ChainError, match=r"needs 0.02 GB .* 0.00 GB free; make room"):
+        write_inputs.write(made / "crops", np.arange(COUNT), False, made / "none")
+
+
+def test_crops_must_be_there(tmp_path):
+    arguments = ("--crops", tmp_path / "none", "--out", tmp_path / "npu.json")
+    expect_error(run_module("write_inputs", *arguments), "make preprocess")

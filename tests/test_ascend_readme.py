@@ -1,0 +1,114 @@
+"""Every command in README.md's chapter on NPUs, typed in its order on a bare host.
+
+The host is the stand-in toolkit, with wheels of ais_bench and aclruntime to install.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ascend import TOOLKIT
+from conftest import ROOT, Project
+
+CHAPTER = "## On an Ascend NPU"
+
+
+def commands() -> list[str]:
+    """Return the lines of the chapter's shell blocks."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    chapter = text[text.index(CHAPTER) :].removeprefix(CHAPTER).split("\n## ")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def write_wheel(folder: Path, name: str) -> None:
+    """Write the package ``name`` of the stand-in as a wheel."""
+    info = f"{name}-0.0.2.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-0.0.2-py3-none-any.whl", "w") as wheel:
+        for path in sorted((TOOLKIT / "python" / name).rglob("*.py")):
+            wheel.write(path, path.relative_to(TOOLKIT / "python"))
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.0.2\n")
+        tags = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel.writestr(f"{info}/WHEEL", tags)
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory, tiny):
+    """A project on a host with driver and toolkit, and an environment as make venv makes it."""
+    project = Project(tmp_path_factory.mktemp("host") / "project")
+    root = project.root
+    for name in ("ais_bench", "aclruntime"):
+        write_wheel(root, name)
+    # make venv takes a minute and a network: its product is replaced by one that borrows the
+    # packages of the interpreter that runs the tests.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
+    packages = next((root / ".venv/lib").glob("python*/site-packages"))
+    (packages / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    (root / ".venv/.installed").touch()
+    # A toolkit's set_env.sh, without ais_bench; and a python3 that has onnxruntime-cann.
+    (root.parent / "bin").mkdir()
+    script = root.parent / "set_env.sh"
+    script.write_text(
+        f"export PATH={root.parent}/bin:{TOOLKIT}/bin:$PATH ASCEND_HOME_PATH={TOOLKIT}\n"
+    )
+    python = root.parent / "bin" / "python3"
+    cann = f"PYTHONPATH={TOOLKIT}/cann_provider:${{PYTHONPATH:-}}"
+    python.write_text(f'#!/bin/sh\n{cann} exec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    return root, tiny, script
+
+
+def test_the_chapter_has_commands():
+    assert len(commands()) > 12
+    assert any(c.startswith("make perf-all") for c in commands())
+
+
+def test_every_command(host):
+    root, tiny, script = host
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    environment |= {
+        "ASCEND_SET_ENV": str(script),
+        "FAKE_PYTHON": sys.executable,
+        "PATH": f"{root.parent}/bin:{TOOLKIT}/bin:{environment['PATH']}",
+        # The small network and set, and few runs, in the place of the defaults.
+        "NET": "mobilefacenet",
+        "DATA": str(tiny / "faces.bin"),
+        "WEIGHTS": str(tiny / "mobilefacenet.pth"),
+        "LOOP": "2",
+        "BATCHES": "16",
+        # Wheels only from the command line.
+        "PIP_NO_INDEX": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+    environment.pop("PYTHONPATH", None)
+    printed = {}
+    for command in commands():
+        result = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+        printed[command] = result.stdout
+    assert "✗" not in printed["make doctor"]
+    assert "guide's fps" in printed["make perf-all"]
+    folder = root / "result/mobilefacenet_faces_ascend_fp16_bs16"
+    accuracy = json.loads((folder / "accuracy.json").read_text())
+    assert accuracy["versions"]["ais_bench"] == "0.0.2"
+    (cann,) = (root / "result").glob("*_onnxruntime_fp16_bs16")
+    record = json.loads((cann / "accuracy.json").read_text())
+    assert record["provider"] == "CANNExecutionProvider" and record["device"] == "Ascend310P3"
+    assert record["accuracy"] == accuracy["accuracy"]
