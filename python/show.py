@@ -16,10 +16,13 @@ def perf_lines(result: dict) -> list[str]:
     """Return throughput and latency for the content of a perf.json, as ais_bench prints them."""
     ms, batch, fps = result["latency_ms"], result["batch_size"], result["throughput_fps"]
     latency = ", ".join(f"{name} = {value:.3f}" for name, value in ms.items())
-    return [
+    lines = [
         f"[INFO] latency (ms): {latency}",
         f"[INFO] throughput 1000*batchsize({batch})/latency.mean({ms['mean']:.4f}): {fps:.2f}",
     ]
+    if mode := result.get("throughput_mode"):
+        lines.append(f"[INFO] images/s with {mode['streams']} streams: {mode['fps']:.2f}")
+    return lines
 
 
 def main() -> None:

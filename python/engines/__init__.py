@@ -16,12 +16,16 @@ class Options(NamedTuple):
     """What a person can choose about an engine; None leaves the choice to the engine.
 
     ``precision`` is one of the engine's ``PRECISIONS``, ``provider`` an ONNX Runtime execution
-    provider, ``threads`` the number of CPU threads.
+    provider, ``threads`` the number of CPU threads. ``streams`` is how many batches are worked
+    on at a time: None means one, for the least latency, and 0 as many as the engine finds best.
+    ``batch_size`` is for models that have none of their own.
     """
 
     precision: str = "fp32"
     provider: str | None = None
     threads: int | None = None
+    streams: int | None = None
+    batch_size: int | None = None
 
 
 class Engine(Protocol):
@@ -29,6 +33,10 @@ class Engine(Protocol):
 
     The constructor takes the ONNX file and ``Options``, and raises ``ChainError`` where the
     model or an option cannot be honoured: an engine never falls back to anything else.
+
+    An engine that works on several batches at a time also has ``slots``, how many it takes,
+    ``start(batch)``, which returns at once with a token, and ``finish(token)``, which waits
+    for the output; tokens are finished in the order in which they were started.
     """
 
     PRECISIONS: tuple[str, ...]
@@ -45,7 +53,8 @@ class Engine(Protocol):
     def describe(self) -> dict[str, Any]:
         """Return what is really in use, as asked of the runtime and not of the options.
 
-        Keys: ``batch_size``, ``provider``, ``device``, ``precision``, ``threads``, ``versions``.
+        Keys: ``batch_size``, ``provider``, ``device``, ``precision``, ``threads``, ``versions``;
+        where the engine has them, ``streams`` and ``layers`` (how many layers run in which type).
         """
         ...
 

@@ -19,6 +19,8 @@ class Engine:
     PRECISIONS = ("fp32",)
 
     def __init__(self, model: Path, options: Options) -> None:
+        if options.streams:
+            raise ChainError("STREAMS= belongs to ENGINE=openvino; leave it out with onnxruntime.")
         self._provider = options.provider or _CPU
         available = onnxruntime.get_available_providers()
         if self._provider not in available:
