@@ -73,7 +73,7 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
     else:
         model = onnx_store.metadata(onnx_store.load_graph(args.model))
         checksum, extra = sha256(args.model), {}
-    extra |= {key: used[key] for key in ("streams", "layers", "from_cache") if key in used}
+    extra |= {key: used[key] for key in ("streams", "layers") if key in used}
     return extra | {
         "net": model["net"],
         "dataset": args.crops.name,

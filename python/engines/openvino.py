@@ -39,7 +39,7 @@ class Engine:
             reason = str(error).strip().splitlines()[-1]
             raise ChainError(f"OpenVINO cannot load {model} ({reason}); rebuild it.") from None
         self._layers = executed(self._model)
-        if not _EXECUTED[options.precision] & set(self._layers):
+        if self._layers and not _EXECUTED[options.precision] & set(self._layers):
             raise ChainError(
                 f"OpenVINO would run {model} in {', '.join(self._layers)} instead of "
                 f"{options.precision}; choose another PRECISION=."
@@ -53,6 +53,7 @@ class Engine:
         return self.finish(self.start(batch))
 
     def start(self, batch: np.ndarray) -> tuple[openvino.InferRequest, np.ndarray]:
+        batch = np.ascontiguousarray(batch)
         request = self._free.pop()
         request.start_async([openvino.Tensor(batch, shared_memory=True)])
         # The request reads the batch's own memory, which must live until it has ended.
