@@ -31,8 +31,14 @@ PRECISION ?= fp32
 
 ##@ How to run it
 
-## CPU threads; empty: the engine's choice
+## CPU threads; empty: what make tune found, else the engine's choice
 THREADS ?=
+## Batches that are worked on at a time in throughput mode; empty: likewise
+STREAMS ?=
+## 1 rewrites the simplified graph so that fewer nodes remain, exactly; 0 runs it as it is
+FUSE ?= 1
+## Set that PRECISION=int8 is calibrated on; empty: a sample of DATA
+CALIB ?=
 ## Execution provider of ENGINE=onnxruntime; empty: CPUExecutionProvider
 EP ?=
 ## Timed runs of perf; empty: at least 100, and at least ten seconds of them
@@ -55,7 +61,7 @@ V ?=
 NETS := $(patsubst python/networks/%.py,%,$(sort $(wildcard python/networks/[a-z]*.py)))
 ENGINES := $(patsubst python/engines/%.py,%,$(sort $(wildcard python/engines/[a-z]*.py)))
 PRECISIONS_onnxruntime := fp32
-PRECISIONS_openvino := fp32
+PRECISIONS_openvino := fp32 bf16 int8
 
 quote = '$(subst ','\'',$(1))'
 problem := $(shell scripts/check.sh \
@@ -63,10 +69,12 @@ problem := $(shell scripts/check.sh \
 	one-of ENGINE $(call quote,$(ENGINE)) $(ENGINES) -- \
 	one-of PRECISION $(call quote,$(PRECISION)) $(if $(filter $(ENGINE),$(ENGINES)),$(PRECISIONS_$(ENGINE))) -- \
 	number BS $(call quote,$(BS)) -- numbers BATCHES $(call quote,$(BATCHES)) -- \
-	maybe THREADS $(call quote,$(THREADS)) -- maybe LOOP $(call quote,$(LOOP)) -- \
+	maybe THREADS $(call quote,$(THREADS)) -- maybe STREAMS $(call quote,$(STREAMS)) -- \
+	one-of FUSE $(call quote,$(FUSE)) 0 1 -- maybe LOOP $(call quote,$(LOOP)) -- \
 	word EP $(call quote,$(EP)) -- one-of UNIQUE $(call quote,$(UNIQUE)) 0 1 -- \
 	number WARMUP $(call quote,$(WARMUP)) -- number OPSET $(call quote,$(OPSET)) -- \
-	path DATA $(call quote,$(DATA)) -- path WEIGHTS $(call quote,$(WEIGHTS)))
+	path DATA $(call quote,$(DATA)) -- path WEIGHTS $(call quote,$(WEIGHTS)) $(if $(CALIB),-- \
+	path CALIB $(call quote,$(CALIB))))
 $(if $(problem),$(error $(problem)))
 
 # ---- Names
@@ -79,9 +87,12 @@ MODEL := model/model_$(NET)
 # The weights of every stage; the name carries a hash, so any will do.
 WEIGHT_DATA := $(firstword $(wildcard $(MODEL)_*.data) $(MODEL)_missing.data)
 # The last stage of the ONNX chain, the one that engines run.
-STAGE := sim
+STAGE := $(if $(filter 1,$(FUSE)),fused,sim)
 RUN := result/$(NET)_$(DATASET)_$(ENGINE)_$(PRECISION)
-SIZES := $(sort $(BS) $(BATCHES))
+SIZES := $(sort 1 $(BS) $(BATCHES))
+# What the engine runs: a file for each batch size, or one for all.
+QUANTISED := $(MODEL)_$(DATASET)_int8
+RUN_MODEL := $(if $(filter int8,$(PRECISION)),$(QUANTISED)/model.xml,$(MODEL)_bs%_$(STAGE).onnx)
 
 PY := $(if $(VENV),$(VENV)/bin/python,$(PYTHON))
 ENVIRONMENT := $(if $(VENV),$(VENV)/.installed)
@@ -112,7 +123,7 @@ RUN_STAMP := $(RUN:result/%=result/.stamp/%_run)
 PERF_STAMP := $(RUN:result/%=result/.stamp/%_perf)
 $(eval $(call stamp,$(DATA_STAMP),DATA=$(DATA),$(DATA)))
 $(eval $(call stamp,$(WEIGHTS_STAMP),WEIGHTS=$(WEIGHTS) OPSET=$(OPSET),$(WEIGHTS)))
-$(eval $(call stamp,$(RUN_STAMP),EP=$(EP) THREADS=$(THREADS) UNIQUE=$(UNIQUE),))
+$(eval $(call stamp,$(RUN_STAMP),EP=$(EP) THREADS=$(THREADS) STREAMS=$(STREAMS) UNIQUE=$(UNIQUE) FUSE=$(FUSE),))
 $(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
 
 ##@ Results
@@ -170,11 +181,13 @@ $(SIZES:%=$(MODEL)_bs%_sim.onnx): $(MODEL)_bs%_sim.onnx: $(MODEL)_bs%.onnx \
 		--out $@ --parity $(MODEL)_bs$*_parity.json
 
 ENGINE_FILES := python/engines/__init__.py python/engines/$(ENGINE).py \
-	$(call modules,configuration machine onnx_store crops decode checksum progress)
+	$(call modules,configuration machine onnx_store crops decode checksum progress schedule \
+	quantised compiled_cache)
 CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $* \
-	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS))
+	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS)) \
+	$(if $(STREAMS),--streams $(STREAMS)) $(if $(wildcard $(RUN)_bs$*/tune.json),--tuned $(RUN)_bs$*/tune.json)
 
-$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%_$(STAGE).onnx \
+$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(RUN_MODEL) \
 		$(LABELS) $(RUN_STAMP) python/embed.py $(ENGINE_FILES)
 	$(STEP) --alone embed $@ $(MODULE) python/embed.py --model $< $(CONFIGURATION) \
 		$(if $(filter 1,$(UNIQUE)),--firsts $(FIRSTS)) --out $@ --run $(@D)/run.json
@@ -184,10 +197,11 @@ $(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embedd
 	$(STEP) score $@ $(MODULE) python/score.py --embeddings $< --run $(@D)/run.json \
 		--labels $(LABELS) --out $@
 
-$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%_$(STAGE).onnx \
+$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(RUN_MODEL) \
 		$(LABELS) $(RUN_STAMP) $(PERF_STAMP) python/benchmark.py $(ENGINE_FILES)
 	$(STEP) --alone benchmark $@ $(MODULE) python/benchmark.py --model $< $(CONFIGURATION) \
 		--warmup $(WARMUP) $(if $(LOOP),--loop $(LOOP)) --out $@
 
 include scripts/inputs.mk
+include scripts/speed.mk
 include scripts/project.mk

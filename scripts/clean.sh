@@ -11,8 +11,9 @@ for labels in data/*_list.npy; do
     rm -rf "${labels%_list.npy}" "${labels%_list.npy}_first.npy" "$labels"
 done
 rm -rf data/.stamp data/.*.tmp-* data/.*.old-* data/demo.bin
-rm -rf model/.stamp model/.*.tmp-* model/.onnx_store.lock model/demo_*.pth
-rm -f model/model_*.onnx model/model_*.data model/model_*_reference.npy model/model_*_parity.json
+rm -rf model/.stamp model/.cache model/model_*_int8/ model/.*.tmp-* model/.onnx_store.lock model/demo_*.pth
+rm -f model/model_*.onnx model/model_*.data model/model_*_reference.npy model/model_*_parity.json \
+    model/model_*_fused.json
 rm -rf result/.stamp result/*_bs*/
 rm -f result/.lock
 
