@@ -60,20 +60,27 @@ def load_engine(args: argparse.Namespace, throughput: bool) -> engines.Engine:
     return engine
 
 
+def metadata(model: Path) -> dict[str, str]:
+    """Return what the ONNX file or quantised model ``model`` says of its origin."""
+    if model.suffix == ".xml":
+        return quantised.read(model)["source"]
+    return onnx_store.metadata(onnx_store.load_graph(model))
+
+
 def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
     """Return what produces a result: net, set, engine, what it really uses, checksums.
 
     For a quantised model also how it was calibrated and how near it came.
     """
     used = engine.describe()
+    model = metadata(args.model)
+    extra = {key: used[key] for key in ("streams", "layers") if key in used}
     if args.model.suffix == ".xml":
         report = quantised.read(args.model)
-        model, checksum = report["source"], report["model_sha256"]
-        extra = {"quantised": {key: report[key] for key in quantised.SUMMARY}}
+        checksum = report["model_sha256"]
+        extra["quantised"] = {key: report[key] for key in quantised.SUMMARY}
     else:
-        model = onnx_store.metadata(onnx_store.load_graph(args.model))
-        checksum, extra = sha256(args.model), {}
-    extra |= {key: used[key] for key in ("streams", "layers") if key in used}
+        checksum = sha256(args.model)
     return extra | {
         "net": model["net"],
         "dataset": args.crops.name,

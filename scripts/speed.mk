@@ -13,7 +13,7 @@ $(SIZES:%=$(MODEL)_bs%_fused.onnx): $(MODEL)_bs%_fused.onnx: $(MODEL)_bs%_sim.on
 		--out $@ --report $(MODEL)_bs$*_fused.json
 
 quantize: $(QUANTISED)/model.xml ## ONNX -> INT8 model for OpenVINO, compared with fp32
-	@$(PYTHON_RUN) python/show.py --quantised $(QUANTISED)/quant.json
+	@$(PYTHON_RUN) python/show.py $(QUANTISED)/quant.json
 
 CALIBRATION := $(if $(CALIB),$(CALIB),$(DATA))
 INT8_STAMP := $(QUANTISED:model/%=model/.stamp/%)

@@ -18,7 +18,8 @@ class Graph:
 
     def __init__(self, model: ModelProto):
         self._model = model
-        self.nodes: list[NodeProto] = list(model.graph.node)
+        # Copies: ``model`` itself stays as it is.
+        self.nodes = [NodeProto.FromString(n.SerializeToString()) for n in model.graph.node]
         self.outputs = {value.name for value in model.graph.output}
         self.inputs = {value.name for value in model.graph.input}
         self._stored = {tensor.name: tensor for tensor in model.graph.initializer}
