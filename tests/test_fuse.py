@@ -3,22 +3,22 @@
 import json
 from pathlib import Path
 
-import networks
-import networks._ir
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+import networks
+import networks._ir
+from conftest import expect_error, run_module
 from export_onnx import export
 from fix_batch import fix_batch
 from fuse.graph import count
 from fuse_onnx import fuse
-from onnx import TensorProto, helper, numpy_helper
 from seed_checkpoint import draw
-from torch import nn
-
-from conftest import expect_error, run_module
 
 UNTOUCHED = {"rewritten": {}, "kept": {}}
 
