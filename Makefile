@@ -31,8 +31,14 @@ PRECISION ?= $(if $(filter ascend,$(ENGINE))$(EP_DEVICE),fp16,fp32)
 
 ##@ How to run it
 
-## CPU threads; empty: the engine's choice
+## CPU threads; empty: what make tune found, else the engine's choice
 THREADS ?=
+## Batches that are worked on at a time in throughput mode; empty: likewise
+STREAMS ?=
+## 1 rewrites the simplified graph so that fewer nodes remain, exactly; 0 runs it as it is
+FUSE ?= 1
+## Set that PRECISION=int8 is calibrated on; empty: a sample of DATA
+CALIB ?=
 ## Execution provider of ENGINE=onnxruntime; empty: CPUExecutionProvider
 EP ?=
 ## Device of ENGINE=torch, cuda or cpu; empty: cuda where there is one
@@ -64,7 +70,7 @@ NETS := $(patsubst python/networks/%.py,%,$(sort $(wildcard python/networks/[a-z
 ENGINES := $(patsubst python/engines/%.py,%,$(sort $(wildcard python/engines/[a-z]*.py))) ascend
 PRECISIONS_ascend := fp16 fp32
 PRECISIONS_onnxruntime := fp32 $(if $(EP_DEVICE),fp16)
-PRECISIONS_openvino := fp32
+PRECISIONS_openvino := fp32 bf16 int8
 PRECISIONS_torch := fp32 fp16 bf16
 
 quote = '$(subst ','\'',$(1))'
@@ -75,11 +81,13 @@ problem := $(shell scripts/check.sh \
 	one-of TORCH_DEVICE $(call quote,$(TORCH_DEVICE)) cuda cpu '' -- \
 	one-of TORCH_MODE $(call quote,$(TORCH_MODE)) compile graph eager '' -- \
 	number BS $(call quote,$(BS)) -- numbers BATCHES $(call quote,$(BATCHES)) -- \
-	maybe THREADS $(call quote,$(THREADS)) -- maybe LOOP $(call quote,$(LOOP)) -- \
+	maybe THREADS $(call quote,$(THREADS)) -- maybe STREAMS $(call quote,$(STREAMS)) -- \
+	one-of FUSE $(call quote,$(FUSE)) 0 1 -- maybe LOOP $(call quote,$(LOOP)) -- \
 	one-of BACKBONE $(call quote,$(BACKBONE)) builtin reference -- \
 	word EP $(call quote,$(EP)) -- one-of UNIQUE $(call quote,$(UNIQUE)) 0 1 -- \
 	number WARMUP $(call quote,$(WARMUP)) -- number OPSET $(call quote,$(OPSET)) -- \
-	path DATA $(call quote,$(DATA)) -- path WEIGHTS $(call quote,$(WEIGHTS)))
+	path DATA $(call quote,$(DATA)) -- path WEIGHTS $(call quote,$(WEIGHTS)) $(if $(CALIB),-- \
+	path CALIB $(call quote,$(CALIB))))
 $(if $(problem),$(error $(problem)))
 
 # ---- Names
@@ -92,10 +100,13 @@ MODEL := model/model_$(NET)
 # The weights of every stage; the name carries a hash, so any will do.
 WEIGHT_DATA := $(firstword $(wildcard $(MODEL)_*.data) $(MODEL)_missing.data)
 # The last stage of the ONNX chain, the one that engines run.
-STAGE := sim
+STAGE := $(if $(filter 1,$(FUSE)),fused,sim)
 RUN := result/$(NET)_$(DATASET)_$(ENGINE)_$(PRECISION)
 BACKBONE_REFERENCE := $(if $(filter reference,$(BACKBONE)),LResNet/.patched)
-SIZES := $(sort $(BS) $(BATCHES))
+SIZES := $(sort 1 $(BS) $(BATCHES))
+# What the engine runs: a file for each batch size, or one for all.
+QUANTISED := $(MODEL)_$(DATASET)_int8
+RUN_MODEL := $(if $(filter int8,$(PRECISION)),$(QUANTISED)/model.xml,$(MODEL)_bs%_$(STAGE).onnx)
 
 PY := $(if $(VENV),$(VENV)/bin/python,$(PYTHON))
 ENVIRONMENT := $(if $(VENV),$(VENV)/.installed)
@@ -129,7 +140,9 @@ RUN_STAMP := $(RUN:result/%=result/.stamp/%_run)
 PERF_STAMP := $(RUN:result/%=result/.stamp/%_perf)
 $(eval $(call stamp,$(DATA_STAMP),DATA=$(DATA),$(DATA)))
 $(eval $(call stamp,$(WEIGHTS_STAMP),WEIGHTS=$(WEIGHTS) OPSET=$(OPSET) BACKBONE=$(BACKBONE),$(WEIGHTS)))
-$(eval $(call stamp,$(RUN_STAMP),EP=$(EP) $(EP_DEVICE) THREADS=$(THREADS) UNIQUE=$(UNIQUE)$(TORCH_OPTIONS),))
+RUN_KNOBS := EP=$(EP) $(EP_DEVICE) THREADS=$(THREADS) STREAMS=$(STREAMS) UNIQUE=$(UNIQUE) \
+	FUSE=$(FUSE)$(TORCH_OPTIONS)
+$(eval $(call stamp,$(RUN_STAMP),$(RUN_KNOBS),))
 $(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
 
 ##@ Results
@@ -188,11 +201,12 @@ $(SIZES:%=$(MODEL)_bs%_sim.onnx): $(MODEL)_bs%_sim.onnx: $(MODEL)_bs%.onnx \
 		--out $@ --parity $(MODEL)_bs$*_parity.json
 
 ENGINE_FILES := python/engines/__init__.py python/engines/$(ENGINE).py \
-	$(call modules,configuration machine npu onnx_store crops decode checksum progress \
-	$(if $(filter torch,$(ENGINE)),onnx_to_torch flops))
+	$(call modules,configuration machine npu onnx_store crops decode checksum progress schedule \
+	quantised compiled_cache $(if $(filter torch,$(ENGINE)),onnx_to_torch flops))
 CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $* \
 	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS)) \
-	$(if $(EP_DEVICE),--device $(DEVICE))$(TORCH_OPTIONS)
+	$(if $(EP_DEVICE),--device $(DEVICE))$(TORCH_OPTIONS) $(if $(STREAMS),--streams $(STREAMS)) \
+	$(if $(wildcard $(RUN)_bs$*/tune.json),--tuned $(RUN)_bs$*/tune.json)
 
 $(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy \
 		$(call modules,score evaluate machine)
@@ -201,12 +215,12 @@ $(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embedd
 
 # ais_bench runs files, not arrays in this process: its two rules are in scripts/ascend.mk.
 ifneq ($(ENGINE),ascend)
-$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%_$(STAGE).onnx \
+$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(RUN_MODEL) \
 		$(LABELS) $(RUN_STAMP) python/embed.py $(ENGINE_FILES)
 	$(STEP) --alone embed $@ $(MODULE) python/embed.py --model $< $(CONFIGURATION) \
 		$(if $(filter 1,$(UNIQUE)),--firsts $(FIRSTS)) --out $@ --run $(@D)/run.json
 
-$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%_$(STAGE).onnx \
+$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(RUN_MODEL) \
 		$(LABELS) $(RUN_STAMP) $(PERF_STAMP) python/benchmark.py $(ENGINE_FILES)
 	$(STEP) --alone benchmark $@ $(MODULE) python/benchmark.py --model $< $(CONFIGURATION) \
 		--warmup $(WARMUP) $(if $(LOOP),--loop $(LOOP)) --out $@
@@ -215,5 +229,6 @@ endif
 include scripts/inputs.mk
 include scripts/reference.mk
 include scripts/bench.mk
+include scripts/speed.mk
 include scripts/project.mk
 include scripts/ascend.mk

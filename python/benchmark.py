@@ -10,9 +10,10 @@ import numpy as np
 import configuration
 from atomic import write_json
 from crops import batches, open_crops
-from engines import takes_pixels
+from engines import Engine, takes_pixels
 from errors import exit_with
 from progress import progress
+from schedule import Busy, outputs
 
 MIN_LOOPS, MIN_SECONDS = 100, 10.0
 
@@ -36,6 +37,39 @@ def measure(run: Callable[[], object], warmup: int, loop: int | None) -> np.ndar
         run()
         seconds.append(time.perf_counter() - start)
     return np.array(seconds)
+
+
+def throughput(
+    engine: Engine, batch: np.ndarray, warmup: int, loop: int | None, least: float = MIN_SECONDS
+) -> dict[str, object]:
+    """Keep ``engine`` supplied with ``batch``; return ``fps`` and the streams that gave it.
+
+    The clock runs over ``loop`` batches, or over ``least`` seconds and twice the engine's slots,
+    after ``warmup`` batches (at least one a slot), and stops when the last one has ended.
+    """
+    for _ in outputs(engine, [batch] * max(warmup, getattr(engine, "slots", 1)), Busy()):
+        pass
+    start = time.perf_counter()
+    given = 0
+
+    def supply():
+        nonlocal given
+        few = loop or 2 * getattr(engine, "slots", 1)
+        while given < few or (not loop and time.perf_counter() - start < least):
+            given += 1
+            yield batch
+
+    for _ in outputs(engine, supply(), Busy()):
+        pass
+    seconds = time.perf_counter() - start
+    used = engine.describe()
+    return {
+        "fps": given * len(batch) / seconds,
+        "streams": used.get("streams", 1),
+        "threads": used["threads"],
+        "batches": given,
+        "seconds": seconds,
+    }
 
 
 def summarise(seconds: np.ndarray, batch_size: int) -> dict[str, object]:
@@ -62,14 +96,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="perf JSON to write")
     args = parser.parse_args()
 
-    engine = configuration.load_engine(args)
+    engine = configuration.load_engine(args, throughput=False)
     # Real pixels: zeros or noise can take another path through a processor's arithmetic.
     crops = open_crops(args.crops)
     which = np.arange(min(len(crops), args.batch_size))
     batch = next(batches(crops, which, args.batch_size, takes_pixels(engine))).input
     seconds = measure(lambda: engine.run(batch), args.warmup, args.loop)
     result = summarise(seconds, args.batch_size) | {"loop": len(seconds), "warmup": args.warmup}
-    write_json(args.out, configuration.record(args, engine) | result)
+    record = configuration.record(args, engine)
+    if hasattr(engine, "slots"):
+        # One copy of a large model at a time.
+        del engine
+        engine = configuration.load_engine(args, throughput=True)
+        result["throughput_mode"] = throughput(engine, batch, args.warmup, args.loop)
+    write_json(args.out, record | result)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
 """One configuration: its command line, its engine, and the record of what produced a result."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 import engines
 import onnx_store
+import quantised
 from checksum import sha256
 from crops import open_crops
 from errors import ChainError
+from machine import cpu_name, usable_cpus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that embedding and benchmark share to ``parser``."""
-    parser.add_argument("--model", type=Path, required=True, help="ONNX file, fixed batch")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="ONNX file of this batch size, or quantised model"
+    )
     parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
     parser.add_argument("--engine", required=True, help="engine name")
     parser.add_argument("--precision", required=True, help="precision of the computation")
@@ -22,18 +27,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads (default: the engine's)")
     parser.add_argument("--device", help="device, for an engine with a choice")
     parser.add_argument("--mode", help="way of running, for an engine with a choice")
+    parser.add_argument("--streams", type=int, help="batches at a time (default: the engine's)")
+    parser.add_argument("--tuned", type=Path, help="tune.json with threads and streams to use")
 
 
-def load_engine(args: argparse.Namespace) -> engines.Engine:
-    """Return the engine that ``args`` names; it has exactly the batch size that they name."""
+def _tuned(args: argparse.Namespace, mode: str) -> tuple[int | None, int | None]:
+    """Return threads and streams that ``make tune`` chose; what a person gives comes first."""
+    if args.tuned is None or args.threads or args.streams:
+        return args.threads, args.streams
+    tuned = json.loads(args.tuned.read_text(encoding="utf-8"))
+    if (tuned["cpu"], tuned["cpus"]) != (cpu_name(), usable_cpus()):
+        raise ChainError(
+            f"{args.tuned} was made on another machine ({tuned['cpus']} CPUs of {tuned['cpu']}); "
+            "remove it or run make tune again."
+        )
+    return tuned[mode]["threads"], tuned[mode].get("streams")
+
+
+def load_engine(args: argparse.Namespace, throughput: bool) -> engines.Engine:
+    """Return the engine that ``args`` names; it has exactly the batch size that they name.
+
+    With ``throughput`` it works on as many batches at a time as were asked for or tuned, or
+    as it finds best, otherwise on one for the least latency.
+    """
+    threads, streams = _tuned(args, "throughput" if throughput else "latency")
+    streams = (streams or 0) if throughput else None
     options = engines.Options(
         precision=args.precision,
         provider=args.provider,
-        threads=args.threads,
+        threads=threads,
+        streams=streams,
         batch_size=args.batch_size,
         device=args.device,
         mode=args.mode,
     )
+    if args.model.suffix == ".xml":
+        quantised.read(args.model)
     engine = engines.load(args.engine, args.model, options)
     batch_size = engine.describe()["batch_size"]
     if batch_size != args.batch_size:
@@ -41,11 +70,28 @@ def load_engine(args: argparse.Namespace) -> engines.Engine:
     return engine
 
 
+def metadata(model: Path) -> dict[str, str]:
+    """Return what the ONNX file or quantised model ``model`` says of its origin."""
+    if model.suffix == ".xml":
+        return quantised.read(model)["source"]
+    return onnx_store.metadata(onnx_store.load_graph(model))
+
+
 def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
-    """Return what produces a result: net, set, engine, what it really uses, checksums."""
+    """Return what produces a result: net, set, engine, what it really uses, checksums.
+
+    For a quantised model also how it was calibrated and how near it came.
+    """
     used = engine.describe()
-    model = onnx_store.metadata(onnx_store.load_graph(args.model))
-    return {
+    model = metadata(args.model)
+    extra = {key: used[key] for key in ("streams", "layers") if key in used}
+    if args.model.suffix == ".xml":
+        report = quantised.read(args.model)
+        checksum = report["model_sha256"]
+        extra["quantised"] = {key: report[key] for key in quantised.SUMMARY}
+    else:
+        checksum = sha256(args.model)
+    return extra | {
         "net": model["net"],
         "dataset": args.crops.name,
         "batch_size": used["batch_size"],
@@ -61,7 +107,7 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
             "backbone": model.get("backbone", "builtin"),
         },
         # The graph names its weight file by content, so this covers the weights as well.
-        "model_sha256": sha256(args.model),
+        "model_sha256": checksum,
         "weights_sha256": model["weights_sha256"],
         "data_sha256": open_crops(args.crops).attrs["source_sha256"],
     }

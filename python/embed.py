@@ -2,6 +2,8 @@
 
 import argparse
 import time
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import bcolz
@@ -13,6 +15,7 @@ from crops import VIEWS, batches, open_crops, prefetch
 from engines import Engine, takes_pixels
 from errors import ChainError, exit_with
 from progress import progress
+from schedule import Busy, outputs
 
 DIMENSION = 512
 
@@ -20,7 +23,7 @@ DIMENSION = 512
 def embed(
     engine: Engine, crops: bcolz.carray, firsts: np.ndarray, batch_size: int
 ) -> tuple[np.ndarray, float]:
-    """Return float32 (images, 512) unit-length embeddings and the seconds spent in the engine.
+    """Return float32 (images, 512) unit-length embeddings and the seconds the engine was busy.
 
     An embedding is the L2-normalised sum of the network's output for the crop and for its
     mirror image, as the reference protocol has it. ``firsts``, int (images,), names for each
@@ -28,27 +31,33 @@ def embed(
     image where the network's output is not finite.
     """
     sums = np.zeros((len(crops), DIMENSION), np.float32)
-    seconds = 0.0
     which = np.unique(firsts)
     total = -(-VIEWS * len(which) // batch_size)
-    ready = prefetch(batches(crops, which, batch_size, takes_pixels(engine)))
-    for batch in progress(ready, total):
-        start = time.perf_counter()
-        output = engine.run(batch.input)
-        seconds += time.perf_counter() - start
-        output = output[: len(batch.images)]
+    # The crops of the batches that the engine has not answered yet.
+    waiting: deque[np.ndarray] = deque()
+
+    def inputs() -> Iterator[np.ndarray]:
+        ready = prefetch(batches(crops, which, batch_size, takes_pixels(engine)))
+        for batch in progress(ready, total):
+            waiting.append(batch.images)
+            yield batch.input
+
+    busy = Busy()
+    for output in outputs(engine, inputs(), busy):
+        images = waiting.popleft()
+        output = output[: len(images)]
         bad = ~np.isfinite(output).all(axis=1)
         if bad.any():
             raise ChainError(
-                f"the network's output for image {batch.images[bad][0]} is not finite; check the "
+                f"the network's output for image {images[bad][0]} is not finite; check the "
                 "weights and the precision."
             )
-        np.add.at(sums, batch.images, output)
+        np.add.at(sums, images, output)
     norms = np.linalg.norm(sums[which], axis=1, keepdims=True)
     if not norms.all():
         raise ChainError(f"image {which[norms.argmin()]} has an embedding of length zero.")
     sums[which] /= norms
-    return sums[firsts], seconds
+    return sums[firsts], busy.seconds
 
 
 def main() -> None:
@@ -65,7 +74,7 @@ def main() -> None:
     firsts = np.load(args.firsts, allow_pickle=False) if args.firsts else every
     if firsts.shape != every.shape:
         raise ChainError(f"{args.firsts} does not fit {args.crops}; run make preprocess.")
-    engine = configuration.load_engine(args)
+    engine = configuration.load_engine(args, throughput=True)
     loaded = time.perf_counter()
     embeddings, seconds = embed(engine, crops, firsts, args.batch_size)
     wall = time.perf_counter() - loaded

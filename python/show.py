@@ -26,18 +26,54 @@ def perf_lines(result: dict) -> list[str]:
             f"[INFO] wall-clock fps of the whole process, start and loading included: "
             f"{result['wall_clock_fps']:.2f}"
         ]
+    if mode := result.get("throughput_mode"):
+        lines.append(f"[INFO] images/s with {mode['streams']} streams: {mode['fps']:.2f}")
     return lines
+
+
+def tune_lines(result: dict) -> list[str]:
+    """Return what the content of a tune.json settles on."""
+    latency, streaming = result["latency"], result["throughput"]
+    streams = f"{streaming['streams']} streams, " if streaming["streams"] else ""
+    return [
+        f"latency: {latency['threads']} threads, {latency['ms']:.2f} ms a batch",
+        f"throughput: {streams}{streaming['threads']} threads, {streaming['fps']:.1f} images/s",
+    ]
+
+
+def quantised_lines(result: dict) -> list[str]:
+    """Return how near a quantised model came to fp32, for the content of a quant.json."""
+    held, source = result["held_out"], result["calibration"]
+    own = ", the evaluation set itself, labels unused" if source["of_the_evaluation_set"] else ""
+    return [
+        f"calibrated on {source['images']} images of {source['set']}{own}",
+        f"cosine with fp32 on {held['images']} other images: mean {held['mean_cosine']:.4f}, "
+        f"minimum {held['min_cosine']:.4f}",
+        f"layers in INT8: {result['quantised_layers']}, kept in higher precision: "
+        f"{len(result['kept'])}",
+    ]
+
+
+def lines_of(result: dict) -> list[str]:
+    """Return the lines for the content of any of the chain's result files."""
+    for key, lines in (
+        ("accuracy", accuracy_lines),
+        ("latency_ms", perf_lines),
+        ("trials", tune_lines),
+    ):
+        if key in result and "calibration" not in result:
+            return lines(result)
+    return quantised_lines(result)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", nargs="*", type=Path, help="accuracy.json or perf.json")
+    parser.add_argument("results", nargs="*", type=Path, help="JSON files of results")
     parser.add_argument("--demo", type=Path, help="result folder of a demonstration")
     args = parser.parse_args()
     for path in args.results:
         result = json.loads(path.read_text(encoding="utf-8"))
-        lines = accuracy_lines(result) if "accuracy" in result else perf_lines(result)
-        print(f"{path}", *lines, sep="\n")
+        print(f"{path}", *lines_of(result), sep="\n")
     if args.demo:
         print(
             f"\nThe demo's results are in {args.demo}/. Its weights are random and its pairs are "

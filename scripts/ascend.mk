@@ -26,7 +26,7 @@ OM_CHIP := $(or $(CHIP),$(if $(filter ascend,$(ENGINE))$(filter om om-all,$(MAKE
 OM_STAMP := model/.stamp/$(NET)_om$(OM)
 INPUTS_STAMP := data/.stamp/$(notdir $(INPUTS))
 NPU_STAMP := $(RUN:result/%=result/.stamp/%_npu)
-$(eval $(call stamp,$(OM_STAMP),CHIP=$(OM_CHIP:Ascend%=%) TUNE=$(TUNE) ATC_FLAGS=$(strip $(ATC_FLAGS)),))
+$(eval $(call stamp,$(OM_STAMP),CHIP=$(OM_CHIP:Ascend%=%) FUSE=$(FUSE) TUNE=$(TUNE) ATC_FLAGS=$(strip $(ATC_FLAGS)),))
 $(eval $(call stamp,$(INPUTS_STAMP),UNIQUE=$(UNIQUE),))
 $(eval $(call stamp,$(NPU_STAMP),DEVICE=$(DEVICE) AIPP=$(AIPP) OUTFMT=$(OUTFMT) AIS=$(AIS),))
 
@@ -35,7 +35,7 @@ $(eval $(call stamp,$(NPU_STAMP),DEVICE=$(DEVICE) AIPP=$(AIPP) OUTFMT=$(OUTFMT) 
 om: $(MODEL)_bs$(BS)$(OM).om ## Simplified ONNX -> .om of batch size BS, by atc
 om-all: $(BATCHES:%=$(MODEL)_bs%$(OM).om) ## The same for each of BATCHES
 
-$(SIZES:%=$(MODEL)_bs%$(OM).om): $(MODEL)_bs%$(OM).om: $(MODEL)_bs%_sim.onnx $(OM_STAMP) \
+$(SIZES:%=$(MODEL)_bs%$(OM).om): $(MODEL)_bs%$(OM).om: $(MODEL)_bs%_$(STAGE).onnx $(OM_STAMP) \
 		$(call modules,build_om atc aipp npu onnx_store checksum decode)
 	$(STEP) atc $@ $(MODULE) python/build_om.py --onnx $< --batch-size $* \
 		--precision $(OM_PRECISION) $(if $(CHIP),--chip $(CHIP)) $(if $(filter 1,$(AIPP)),--aipp) \

@@ -12,9 +12,10 @@ for labels in data/*_list.npy; do
     rm -rf "${labels%_list.npy}"_npu{,_aipp}{,.json}
 done
 rm -rf data/.stamp data/.*.tmp-* data/.*.old-* data/demo.bin
-rm -rf model/.stamp model/.*.tmp-* model/.onnx_store.lock model/demo_*.pth
-rm -f model/model_*.onnx model/model_*.data model/model_*_reference.npy model/model_*_parity.json
-rm -rf model/model_*.om model/model_*.om.json model/.atc.tmp-*
+rm -rf model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock model/demo_*.pth
+rm -f model/model_*.onnx model/model_*.data model/model_*_reference.npy model/model_*_parity.json \
+    model/model_*_fused.json
+rm -rf model/model_*.om model/model_*.om.json model/.atc.tmp-* model/model_*_int8/
 rm -rf result/.stamp result/log result/*_bs*/
 rm -f result/.lock result/bench_*.json result/*_reference.json
 

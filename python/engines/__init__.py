@@ -16,14 +16,16 @@ class Options(NamedTuple):
     """What a person can choose about an engine; None leaves the choice to the engine.
 
     ``precision`` is one of the engine's ``PRECISIONS``, ``provider`` an ONNX Runtime execution
-    provider, ``threads`` the number of CPU threads. ``batch_size`` is for models that have none
-    of their own; ``device`` and ``mode`` are among the
-    ``DEVICES`` and ``MODES`` of an engine that has a choice of them.
+    provider, ``threads`` the number of CPU threads. ``streams`` is how many batches are worked
+    on at a time: None means one, for the least latency, and 0 as many as the engine finds best.
+    ``batch_size`` is for models that have none of their own. ``device`` and ``mode`` are among
+    the ``DEVICES`` and ``MODES`` of an engine that has a choice of them.
     """
 
     precision: str = "fp32"
     provider: str | None = None
     threads: int | None = None
+    streams: int | None = None
     batch_size: int | None = None
     device: str | None = None
     mode: str | None = None
@@ -38,6 +40,10 @@ class Engine(Protocol):
     An engine may also have ``DEVICES`` and ``MODES``, the values that it takes for these
     options, and ``PIXELS = True`` where ``run`` takes uint8 pixels too and normalises them
     itself as ``crops.normalise`` does.
+
+    An engine that works on several batches at a time also has ``slots``, how many it takes,
+    ``start(batch)``, which returns at once with a token, and ``finish(token)``, which waits
+    for the output; tokens are finished in the order in which they were started.
     """
 
     PRECISIONS: tuple[str, ...]
@@ -54,7 +60,8 @@ class Engine(Protocol):
     def describe(self) -> dict[str, Any]:
         """Return what is really in use, as asked of the runtime and not of the options.
 
-        Keys: ``batch_size``, ``provider``, ``device``, ``precision``, ``threads``, ``versions``.
+        Keys: ``batch_size``, ``provider``, ``device``, ``precision``, ``threads``, ``versions``;
+        where the engine has them, ``streams`` and ``layers`` (how many layers run in which type).
         """
         ...
 

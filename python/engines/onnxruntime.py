@@ -24,6 +24,8 @@ class Engine:
     DEVICES = tuple(map(str, range(256)))  # numbers of NPUs, for the CANN provider
 
     def __init__(self, model: Path, options: Options) -> None:
+        if options.streams:
+            raise ChainError("STREAMS= belongs to ENGINE=openvino; leave it out with onnxruntime.")
         self._provider = options.provider or _CPU
         available = onnxruntime.get_available_providers()
         if self._provider not in available:

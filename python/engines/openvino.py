@@ -1,21 +1,28 @@
-"""OpenVINO on the CPU."""
+"""OpenVINO on the CPU, in float32, bfloat16 or on a quantised model."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 
+import compiled_cache
 from engines import Options
 from errors import ChainError
 from machine import versions
 
-# OpenVINO would otherwise take bf16 wherever the processor has it.
-_HINTS = {"fp32": openvino.Type.f32}
+# What is computed in where the model itself does not say: OpenVINO would otherwise take bf16
+# wherever the processor has it.
+_HINTS = {"fp32": openvino.Type.f32, "bf16": openvino.Type.bf16, "int8": openvino.Type.f32}
+# What the processor must have, as OpenVINO names it, for a precision to be more than emulated.
+_NEEDS = {"bf16": "BF16", "int8": "INT8"}
+# How the runtime names the element types of the layers it really executes.
+_EXECUTED = {"fp32": {"f32"}, "bf16": {"bf16"}, "int8": {"i8", "u8"}}
 
 
 class Engine:
-    """One stream over all threads: at these batch sizes as fast as several, and less memory."""
+    """One stream over all threads, or several streams that work on a batch each."""
 
     PRECISIONS = tuple(_HINTS)
 
@@ -23,34 +30,92 @@ class Engine:
         if options.provider:
             raise ChainError("EP= belongs to ENGINE=onnxruntime; leave it out with openvino.")
         core = openvino.Core()
-        config: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": _HINTS[options.precision],
-        }
-        if options.threads:
-            config["INFERENCE_NUM_THREADS"] = options.threads
+        self._precision = options.precision
+        self._device = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
+        check_processor(options.precision, core)
         try:
-            self._model = core.compile_model(str(model), "CPU", config)
+            self._model = _compile(core, model, options)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ChainError(f"OpenVINO cannot load {model} ({reason}); rebuild it.") from None
-        hint = self._model.get_property("INFERENCE_PRECISION_HINT")
-        if hint != _HINTS[options.precision]:
-            raise ChainError(f"OpenVINO would run in {hint} instead of {options.precision}.")
-        self._precision = options.precision
-        self._device = core.get_property("CPU", "FULL_DEVICE_NAME")
-        self._request = self._model.create_infer_request()
+        self._layers = executed(self._model)
+        if self._layers and not _EXECUTED[options.precision] & set(self._layers):
+            raise ChainError(
+                f"OpenVINO would run {model} in {', '.join(self._layers)} instead of "
+                f"{options.precision}; choose another PRECISION=."
+            )
+        # One request more than there are streams waits its turn, so that none falls idle.
+        streams = self._model.get_property("NUM_STREAMS")
+        self.slots = streams + 1 if options.streams is not None else 1
+        self._free = [self._model.create_infer_request() for _ in range(self.slots)]
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        self._request.infer([openvino.Tensor(np.ascontiguousarray(batch), shared_memory=True)])
-        return self._request.get_output_tensor(0).data.copy()
+        return self.finish(self.start(batch))
+
+    def start(self, batch: np.ndarray) -> tuple[openvino.InferRequest, np.ndarray]:
+        batch = np.ascontiguousarray(batch)
+        request = self._free.pop()
+        request.start_async([openvino.Tensor(batch, shared_memory=True)])
+        # The request reads the batch's own memory, which must live until it has ended.
+        return request, batch
+
+    def finish(self, started: tuple[openvino.InferRequest, np.ndarray]) -> np.ndarray:
+        request, _ = started
+        request.wait()
+        self._free.append(request)
+        return request.get_output_tensor(0).data.copy()
 
     def describe(self) -> dict[str, Any]:
         return {
             "batch_size": self._model.input(0).shape[0],
             "provider": "+".join(self._model.get_property("EXECUTION_DEVICES")),
-            "device": self._device.strip(),
+            "device": self._device,
             "precision": self._precision,
             "threads": self._model.get_property("INFERENCE_NUM_THREADS"),
+            "streams": self._model.get_property("NUM_STREAMS"),
+            "layers": self._layers,
+            "from_cache": self._model.get_property("LOADED_FROM_CACHE"),
             "versions": versions("openvino", "numpy"),
         }
+
+
+def check_processor(precision: str, core: openvino.Core) -> None:
+    """Raise ``ChainError`` where the processor has no arithmetic for ``precision``."""
+    has = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    need = _NEEDS.get(precision)
+    if need and need not in has:
+        name = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
+        raise ChainError(
+            f"PRECISION={precision} needs a processor with {need} arithmetic, which {name} has "
+            f"not (it has {' '.join(has)}); choose PRECISION=fp32."
+        )
+
+
+def executed(model: openvino.CompiledModel) -> dict[str, int]:
+    """Return how many layers ``model`` executes in each element type, the heaviest kinds only.
+
+    Counted are convolutions and matrix products, as the runtime's own graph names them.
+    """
+    kinds = Counter()
+    for node in model.get_runtime_model().get_ops():
+        kind, precision = (node.get_rt_info()[k].value for k in ("layerType", "runtimePrecision"))
+        if kind in ("Convolution", "FullyConnected", "MatMul"):
+            kinds[precision] += 1
+    return dict(kinds)
+
+
+def _compile(core: openvino.Core, path: Path, options: Options) -> openvino.CompiledModel:
+    config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[options.precision]}
+    config["PERFORMANCE_HINT"] = "LATENCY" if options.streams is None else "THROUGHPUT"
+    if options.streams:
+        config["NUM_STREAMS"] = options.streams
+    if options.threads:
+        config["INFERENCE_NUM_THREADS"] = options.threads
+    with compiled_cache.folder(path, f"{options.precision} {options.batch_size}") as cache:
+        config["CACHE_DIR"] = str(cache)
+        if path.suffix == ".onnx":
+            return core.compile_model(str(path), "CPU", config)
+        # A quantised model serves every batch size.
+        model = core.read_model(str(path))
+        model.reshape([options.batch_size, *list(model.input(0).partial_shape)[1:]])
+        return core.compile_model(model, "CPU", config)

@@ -1,0 +1,72 @@
+"""Simplified ONNX -> the same function with fewer nodes, exact and gated by parity with PyTorch."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+import onnx_store
+import parity
+from atomic import write_json
+from errors import exit_with
+from fuse.folds import drop_identities, fold_norms_back, fold_norms_on, separate_slopes
+from fuse.graph import Graph, count
+from fuse.trunk import carry_shifts
+
+
+def fuse(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, object]]:
+    """Return ``model`` rewritten, and a report; where nothing fits, ``model`` itself.
+
+    Identity pools go, and batch-norms go into the layers around them. All arithmetic is in
+    float64 and rounds to float32 once. The report has ``untouched`` (why, or None), the
+    operators ``before`` and ``after``, what was ``rewritten``, and the batch-norms ``kept``
+    with the reason.
+    """
+    graph = Graph(model)
+    before = count(graph.nodes)
+    report: dict[str, object] = {"untouched": graph.foreign(), "before": before}
+    if report["untouched"]:
+        return model, report | {"after": before, "rewritten": {}, "kept": {}}
+    rewritten = {
+        "identities removed": drop_identities(graph),
+        "batch-norms folded into the layer before": fold_norms_back(graph),
+    }
+    trunk = carry_shifts(graph)
+    rewritten |= {
+        "batch-norms removed by shifting the trunk": trunk.removed,
+        "additions that took": trunk.added,
+        "batch-norms folded into the layer behind": fold_norms_on(graph),
+        "PReLU slopes separated": separate_slopes(graph),
+    }
+    if not any(rewritten.values()):
+        report["untouched"] = "nothing in it is known to this rewrite"
+        return model, report | {"after": before, "rewritten": {}, "kept": trunk.kept}
+    report |= {"after": count(graph.nodes), "rewritten": rewritten, "kept": trunk.kept}
+    return graph.finish(), report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--onnx", type=Path, required=True, help="simplified ONNX file")
+    parser.add_argument("--reference", type=Path, required=True, help="PyTorch's output, .npy")
+    parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
+    parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
+    parser.add_argument("--report", type=Path, required=True, help="JSON to write")
+    args = parser.parse_args()
+    reference = np.load(args.reference)
+    model, report = fuse(onnx.load(str(args.onnx)))
+    if report["untouched"]:
+        print(f"{args.onnx} is left as it is: {report['untouched']}.", file=sys.stderr)
+
+    def check(path: Path) -> None:
+        onnx.checker.check_model(str(path), full_check=True)
+        report["parity"] = parity.gate(path, reference, f"the fused {args.onnx}")
+        write_json(args.report, report)
+
+    onnx_store.publish(model, args.out, args.weights_name, check)
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,0 +1,209 @@
+"""ONNX -> INT8 model for OpenVINO, calibrated on a set's images and compared with float32.
+
+Labels are not read. Layers are kept in higher precision, the ones that lose most first, until
+the embeddings of images that were not calibrated on agree with float32's.
+"""
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nncf
+import numpy as np
+import openvino
+from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+import keep_layers
+import onnx_store
+import quantised
+import verification_bin
+from atomic import write_json
+from checksum import sha256
+from crops import normalise
+from decode import decode
+from errors import ChainError, exit_with
+from machine import versions
+
+SEED = 112
+CALIBRATION, HELD_OUT = 200, 100
+# Images that tell which layers lose most; the ranking settles with a few.
+RANKING = 8
+MIN_MEAN_COSINE = 0.99
+WORST = 10
+BATCH = 16
+
+
+def sample(path: Path, most: int, seed: int, unlike: set[bytes]) -> dict[bytes, np.ndarray]:
+    """Return up to ``most`` different images of the set ``path``, drawn with ``seed``.
+
+    Each is float32 (3, 112, 112), by its encoding, which is not in ``unlike``.
+    """
+    images = verification_bin.read(path).images
+    different = {bytes(encoded): index for index, encoded in enumerate(images)}
+    candidates = [encoded for encoded in different if encoded not in unlike]
+    order = np.random.default_rng(seed).permutation(len(candidates))[:most]
+    chosen = [candidates[k] for k in order]
+    return {encoded: normalise(decode(encoded, different[encoded], path)) for encoded in chosen}
+
+
+def split(data: Path, calibration: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images to calibrate on and those to compare on, float32 (N, 3, 112, 112) each.
+
+    Both are seeded samples, of ``calibration`` and of ``data``, with no image in common.
+    """
+    count = len({bytes(encoded) for encoded in verification_bin.read(calibration).images})
+    same = sha256(calibration) == sha256(data)
+    most = min(CALIBRATION, count * 2 // 3 if same else count)
+    learned = sample(calibration, most, SEED, set())
+    held = sample(data, HELD_OUT, SEED + 1, set(learned))
+    if not learned or not held:
+        raise ChainError(f"{calibration} has too few different images; give a larger set in CALIB=")
+    return np.stack(list(learned.values())), np.stack(list(held.values()))
+
+
+def quantize(model: openvino.Model, images: np.ndarray) -> openvino.Model:
+    """Return ``model``, of batch size 1, quantised by nncf on ``images``.
+
+    Ranges reach from minimum to maximum: on MobileFaceNet and LFW, histograms that cut off the
+    rare values gave a slightly better mean cosine but far worse single images (0.977 against
+    0.992 at the least). What follows the last layer, the normalisation to unit length, is left
+    as it is; quantised it gives lengths of up to 1.03.
+    """
+    nncf.set_log_level(logging.ERROR)
+    tail = [node.get_friendly_name() for node in keep_layers.behind(keep_layers.heavy(model)[-1])]
+    return nncf.quantize(
+        model.clone(),
+        nncf.Dataset([image[None] for image in images]),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(images),
+        ignored_scope=nncf.IgnoredScope(names=tail),
+        advanced_parameters=AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        ),
+    )
+
+
+def embeddings(core: openvino.Core, model: openvino.Model, images: np.ndarray) -> np.ndarray:
+    """Return what ``model`` gives for ``images`` as float64 (N, D) rows of unit length."""
+    copy = model.clone()
+    copy.reshape([BATCH, *images.shape[1:]])
+    compiled = core.compile_model(copy, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    padded = np.concatenate([images, images[: -len(images) % BATCH]])
+    padded = padded[np.arange(-(-len(images) // BATCH) * BATCH) % len(padded)]
+    rows = [compiled(padded[k : k + BATCH])[0] for k in range(0, len(padded), BATCH)]
+    values = np.concatenate(rows)[: len(images)].astype(np.float64)
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+def search(
+    core: openvino.Core,
+    model: openvino.Model,
+    ranking: list[str],
+    reference: np.ndarray,
+    images: np.ndarray,
+    least: float,
+) -> tuple[int, list[dict[str, float]]]:
+    """Return how many of ``ranking`` to keep in higher precision, and every trial.
+
+    The number doubles until the mean cosine with ``reference`` is at least ``least``, and is
+    then halved back while that holds. All of them where nothing suffices.
+    """
+    trials: dict[int, dict[str, float]] = {}
+
+    def reached(count: int) -> bool:
+        kept = keep_layers.without(model, ranking[:count])
+        cosines = (embeddings(core, kept, images) * reference).sum(axis=1)
+        trials[count] = {
+            "kept": count,
+            "mean_cosine": float(cosines.mean()),
+            "min_cosine": float(cosines.min()),
+        }
+        return trials[count]["mean_cosine"] >= least
+
+    low, high = -1, 0
+    while not reached(high) and high < len(ranking):
+        low, high = high, min(max(1, 2 * high), len(ranking))
+    # A few layers more than needed cost less than more trials.
+    while high - low > max(1, high // 8):
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high, [trials[count] for count in sorted(trials)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--onnx", type=Path, required=True, help="ONNX file of batch size 1")
+    parser.add_argument("--data", type=Path, required=True, help="set to compare on (.bin)")
+    parser.add_argument("--calibration", type=Path, required=True, help="set to calibrate on")
+    parser.add_argument("--min-cosine", type=float, default=MIN_MEAN_COSINE, help="mean, to reach")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    args = parser.parse_args()
+
+    core = openvino.Core()
+    learned, held = split(args.data, args.calibration)
+    model = core.read_model(str(args.onnx))
+    reference = embeddings(core, model, held)
+    full = quantize(model, learned)
+    floating = keep_layers.left_in_float(full, core)
+    full = keep_layers.without(full, floating)
+    losses = keep_layers.errors(full, held[:RANKING], core)
+    ranking = sorted(losses, key=losses.get, reverse=True)
+    count, trials = search(core, full, ranking, reference, held, args.min_cosine)
+    result = next(trial for trial in trials if trial["kept"] == count)
+    report: dict[str, Any] = {
+        "source": onnx_store.metadata(onnx_store.load_graph(args.onnx)),
+        "calibration": {
+            "set": args.calibration.stem,
+            "sha256": sha256(args.calibration),
+            "images": len(learned),
+            "seed": SEED,
+            "of_the_evaluation_set": sha256(args.calibration) == sha256(args.data),
+        },
+        "held_out": {
+            "set": args.data.stem,
+            "images": len(held),
+            "mean_cosine": result["mean_cosine"],
+            "min_cosine": result["min_cosine"],
+            "required_mean_cosine": args.min_cosine,
+        },
+        "kept": ranking[:count],
+        "executed_in_float_anyway": floating,
+        "quantised_layers": len(ranking) - count,
+        "worst_layers": [{"layer": n, "noise_to_signal": losses[n]} for n in ranking[:WORST]],
+        "trials": trials,
+        "versions": versions("nncf", "openvino", "numpy"),
+    }
+    write(args.out, keep_layers.without(full, ranking[:count]), report)
+
+
+def write(folder: Path, model: openvino.Model, report: dict[str, Any]) -> None:
+    """Write ``model`` and ``report`` to ``folder``; the graph comes last.
+
+    Raises ``ChainError``, and leaves only the report, where the cosine required is not reached
+    or no layer is left to quantise.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (quantised.GRAPH, quantised.WEIGHTS):
+        (folder / name).unlink(missing_ok=True)
+    held = report["held_out"]
+    if held["mean_cosine"] < held["required_mean_cosine"] or not report["quantised_layers"]:
+        write_json(folder / quantised.REPORT, report)
+        raise ChainError(
+            f"INT8 keeps a mean cosine of {held['mean_cosine']:.4f} with fp32 and "
+            f"{held['required_mean_cosine']} is required, whatever layers are left out; see "
+            f"{folder / quantised.REPORT}, give another CALIB=, or choose PRECISION=bf16 or fp32."
+        )
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as name:
+        made = Path(name)
+        openvino.save_model(model, str(made / quantised.GRAPH), compress_to_fp16=False)
+        report["model_sha256"] = quantised.checksum(made)
+        write_json(folder / quantised.REPORT, report)
+        (made / quantised.WEIGHTS).replace(folder / quantised.WEIGHTS)
+        (made / quantised.GRAPH).replace(folder / quantised.GRAPH)
+
+
+if __name__ == "__main__":
+    exit_with(main)
