@@ -180,7 +180,7 @@ $(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%_$(
 		$(if $(filter 1,$(UNIQUE)),--firsts $(FIRSTS)) --out $@ --run $(@D)/run.json
 
 $(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy \
-		$(call modules,score evaluate machine)
+		$(call modules,score evaluate metrics machine)
 	$(STEP) score $@ $(MODULE) python/score.py --embeddings $< --run $(@D)/run.json \
 		--labels $(LABELS) --out $@
 
