@@ -26,8 +26,12 @@ def row(folder: Path) -> list[str]:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Return ``rows`` as a Markdown table with aligned columns."""
-    rows = [["device", "batch", "data set", "accuracy", "fps"], *rows]
+    """Return ``rows`` as the guide's table in Markdown."""
+    return markdown([["device", "batch", "data set", "accuracy", "fps"], *rows])
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """Return ``rows``, the first one being the header, as a Markdown table, columns aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in rows
