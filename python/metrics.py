@@ -32,6 +32,11 @@ def roc(distances: np.ndarray, issame: np.ndarray) -> Roc | None:
     return Roc(far, tar)
 
 
+def far_name(far: float) -> str:
+    """Return a power of ten as people write it: 1e-3."""
+    return f"{far:.0e}".replace("e-0", "e-")
+
+
 def tar_at_far(curve: Roc, far: float, different: int) -> dict[str, Any]:
     """Return ``tar``, the highest one at a false accept rate of at most ``far``.
 
@@ -39,7 +44,7 @@ def tar_at_far(curve: Roc, far: float, different: int) -> dict[str, Any]:
     accept is allowed and the rate cannot be observed: ``tar`` is then None and ``note`` says so.
     """
     if different * far < 1:
-        note = f"not enough different pairs for {far:.0e}: {different}"
+        note = f"not enough different pairs for {far_name(far)}: {different}"
         return {"far": far, "tar": None, "note": note}
     return {"far": far, "tar": float(curve.tar[curve.far <= far].max())}
 

@@ -1,0 +1,173 @@
+"""The report's plots as PNG bytes, each for a light and for a dark page."""
+
+import io
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator, PercentFormatter
+
+from collect import Configuration
+from metrics import FARS, roc
+
+# Okabe and Ito's palette, told apart by colour-blind readers; its yellow is too pale on white.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+THEMES = {"light": ("#ffffff", "#1c2430", "#d9dee5"), "dark": ("#161b22", "#dce3ec", "#343c48")}
+STYLES = ("-", "--", ":", "-.")
+
+
+class Picture(NamedTuple):
+    """PNG bytes of one plot, drawn for a light and for a dark page; ``text`` describes it."""
+
+    light: bytes
+    dark: bytes
+    text: str
+
+
+def picture(draw: Callable[[Axes], None], text: str) -> Picture:
+    """Return what ``draw`` puts on the axes it is given; the same input gives the same bytes."""
+    return Picture(*(_png(draw, *THEMES[theme]) for theme in ("light", "dark")), text)
+
+
+def _png(draw: Callable[[Axes], None], paper: str, ink: str, grid: str) -> bytes:
+    style = {
+        "figure.facecolor": paper,
+        "axes.facecolor": paper,
+        "legend.facecolor": paper,
+        "grid.color": grid,
+        "axes.edgecolor": grid,
+        "legend.edgecolor": grid,
+        "font.size": 10,
+        "font.family": "DejaVu Sans",  # comes with matplotlib, so it looks the same everywhere
+        "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink),
+    }
+    with matplotlib.rc_context(style):
+        figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
+        axes.grid(True, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        draw(axes)
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+        pyplot.close(figure)
+    return file.getvalue()
+
+
+def roc_plot(configurations: list[Configuration]) -> Picture | None:
+    """ROC of ``configurations`` with an outcome; None where no set has pairs of both kinds."""
+    curves = [(c, roc(c.outcome.distances, c.outcome.issame)) for c in configurations if c.outcome]
+    curves = [(c, curve) for c, curve in curves if curve]
+    if not curves:
+        return None
+
+    def draw(axes: Axes) -> None:
+        finest = min(1 / (~c.outcome.issame).sum() for c, _ in curves)
+        lowest = min(1.0, *(curve.tar[curve.far <= finest].max() for _, curve in curves))
+        for k, (c, curve) in enumerate(curves):
+            axes.step(
+                np.maximum(curve.far, finest / 10),  # zero has no place on this axis
+                curve.tar,
+                STYLES[k // len(COLOURS) % len(STYLES)],
+                where="post",
+                label=c.label,
+                linewidth=1.8,
+            )
+        axes.set(
+            xscale="log", xlim=(finest * 0.8, 1), ylim=(max(0.0, lowest - 0.02), 1.003),
+            xlabel="false accept rate (share of different pairs accepted)",
+            ylabel="true accept rate",
+        )  # fmt: skip
+        for far in FARS:
+            if far >= finest:
+                axes.axvline(far, linewidth=0.7, linestyle=":", color="#8a94a3")
+        axes.legend(loc="lower right", fontsize=8, ncols=1 + (len(curves) > 6))
+
+    return picture(draw, "ROC: true accept rate over false accept rate, logarithmic")
+
+
+def histogram(c: Configuration) -> Picture:
+    """Distances of same and of different pairs with the mean threshold; ``c`` has an outcome."""
+    outcome = c.outcome
+
+    def draw(axes: Axes) -> None:
+        edges = np.linspace(0, max(2.5, float(outcome.distances.max())), 61)
+        for kind, name in ((True, "same person"), (False, "different persons")):
+            chosen = outcome.distances[outcome.issame == kind]
+            axes.hist(chosen, edges, alpha=0.72, label=f"{name} ({len(chosen)})")
+        threshold = c["best_threshold"]
+        axes.axvline(threshold, linestyle="--", color="#d1495b", label=f"threshold {threshold:.3f}")
+        axes.set(xlabel="squared distance of the pair", ylabel="pairs", xlim=(0, edges[-1]))
+        axes.legend(fontsize=9)
+
+    return picture(draw, f"Distances of same and different pairs, {c.label}")
+
+
+def folds_plot(configurations: list[Configuration]) -> Picture:
+    """Accuracy on each fold; every one of ``configurations`` has an accuracy."""
+
+    def draw(axes: Axes) -> None:
+        width = 0.8 / len(configurations)
+        for k, c in enumerate(configurations):
+            accuracy = np.array(c["fold_accuracy"])
+            x = np.arange(1, len(accuracy) + 1) - 0.4 + (k + 0.5) * width
+            axes.plot(
+                x, accuracy, "osD^v<>"[k % 7], color=COLOURS[k % len(COLOURS)],
+                label=f"{c.label} (mean {accuracy.mean():.4f})",
+            )  # fmt: skip
+            axes.axhline(accuracy.mean(), color=COLOURS[k % len(COLOURS)], linewidth=0.9)
+        axes.set(xlabel="fold", ylabel="accuracy", xticks=np.arange(1, len(accuracy) + 1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+        axes.legend(fontsize=8)
+
+    return picture(draw, "Accuracy on each fold")
+
+
+def speed_plots(configurations: list[Configuration]) -> list[Picture]:
+    """Throughput, and latency, over batch size; a line for each network, engine and precision."""
+    lines: dict[str, list[Configuration]] = {}
+    for c in configurations:
+        if c.perf:
+            key = f"{c.perf['net']}, {c.perf['engine']} {c.perf['precision']}, {c.perf['dataset']}"
+            lines.setdefault(key, []).append(c)
+    if not lines:
+        return []
+    sizes = sorted({c.perf["batch_size"] for cs in lines.values() for c in cs})
+
+    def axis(axes: Axes, ylabel: str) -> None:
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set(xlabel="batch size", ylabel=ylabel)
+        axes.legend(fontsize=8)
+
+    def points(members: list[Configuration]) -> list[dict[str, Any]]:
+        return sorted((c.perf for c in members), key=lambda p: p["batch_size"])
+
+    def throughput(axes: Axes) -> None:
+        for name, members in lines.items():
+            x, y = zip(*((p["batch_size"], p["throughput_fps"]) for p in points(members)))
+            axes.plot(x, y, "o-", label=name)
+        axis(axes, "images a second")
+        axes.set_ylim(bottom=0)
+
+    def latency(axes: Axes) -> None:
+        for k, (name, members) in enumerate(lines.items()):
+            for quantile, style in (("median", "o-"), ("p99", "^--")):
+                x, y = zip(
+                    *((p["batch_size"], p["latency_ms"][quantile]) for p in points(members))
+                )
+                label = f"{name}: {'p50' if quantile == 'median' else 'p99'}"
+                axes.plot(x, y, style, color=COLOURS[k % len(COLOURS)], label=label)
+        axes.set_yscale("log")
+        axis(axes, "milliseconds a batch")
+
+    return [
+        picture(throughput, "Throughput over batch size"),
+        picture(latency, "Latency over batch size: p50 and p99"),
+    ]
