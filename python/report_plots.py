@@ -15,10 +15,28 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 from collect import Configuration
 from metrics import FARS, roc
 
-# Okabe and Ito's palette, told apart by colour-blind readers; its yellow is too pale on white.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-THEMES = {"light": ("#ffffff", "#1c2430", "#d9dee5"), "dark": ("#161b22", "#dce3ec", "#343c48")}
 STYLES = ("-", "--", ":", "-.")
+
+
+class Theme(NamedTuple):
+    """Colours of a page; ``lines`` are told apart by colour-blind readers (Okabe and Ito)."""
+
+    paper: str
+    ink: str
+    grid: str
+    mark: str
+    lines: tuple[str, ...]
+
+
+LIGHT = Theme(
+    "#ffffff", "#1c2430", "#d9dee5", "#b3123a",
+    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b87f00", "#56b4e9"),
+)  # fmt: skip
+DARK = Theme(
+    "#161b22", "#dce3ec", "#343c48", "#ff7a93",
+    ("#56b4e9", "#ff9248", "#2fc79a", "#e79cc8", "#f0c04a", "#8ab4ff"),
+)  # fmt: skip
+COLOURS = len(LIGHT.lines)
 
 
 class Picture(NamedTuple):
@@ -29,34 +47,40 @@ class Picture(NamedTuple):
     text: str
 
 
-def picture(draw: Callable[[Axes], None], text: str) -> Picture:
+def picture(draw: Callable[[Axes, Theme], None], text: str) -> Picture:
     """Return what ``draw`` puts on the axes it is given; the same input gives the same bytes."""
-    return Picture(*(_png(draw, *THEMES[theme]) for theme in ("light", "dark")), text)
+    return Picture(_png(draw, LIGHT), _png(draw, DARK), text)
 
 
-def _png(draw: Callable[[Axes], None], paper: str, ink: str, grid: str) -> bytes:
+def _png(draw: Callable[[Axes, Theme], None], theme: Theme) -> bytes:
     style = {
-        "figure.facecolor": paper,
-        "axes.facecolor": paper,
-        "legend.facecolor": paper,
-        "grid.color": grid,
-        "axes.edgecolor": grid,
-        "legend.edgecolor": grid,
+        "figure.facecolor": theme.paper,
+        "axes.facecolor": theme.paper,
+        "grid.color": theme.grid,
+        "axes.edgecolor": theme.grid,
+        "legend.frameon": False,
         "font.size": 10,
         "font.family": "DejaVu Sans",  # comes with matplotlib, so it looks the same everywhere
-        "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
-        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink),
+        "axes.prop_cycle": matplotlib.cycler(color=theme.lines),
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), theme.ink),
     }
     with matplotlib.rc_context(style):
         figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
         axes.grid(True, linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        draw(axes)
+        draw(axes, theme)
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
         pyplot.close(figure)
     return file.getvalue()
+
+
+def _legend(axes: Axes) -> None:
+    # Above the axes, where it hides no point.
+    entries = len(axes.get_legend_handles_labels()[0])
+    columns = 1 if entries == 1 else 2
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize=8, borderpad=0)
 
 
 def roc_plot(configurations: list[Configuration]) -> Picture | None:
@@ -66,14 +90,14 @@ def roc_plot(configurations: list[Configuration]) -> Picture | None:
     if not curves:
         return None
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Axes, theme: Theme) -> None:
         finest = min(1 / (~c.outcome.issame).sum() for c, _ in curves)
         lowest = min(1.0, *(curve.tar[curve.far <= finest].max() for _, curve in curves))
         for k, (c, curve) in enumerate(curves):
             axes.step(
                 np.maximum(curve.far, finest / 10),  # zero has no place on this axis
                 curve.tar,
-                STYLES[k // len(COLOURS) % len(STYLES)],
+                STYLES[k // COLOURS % len(STYLES)],
                 where="post",
                 label=c.label,
                 linewidth=1.8,
@@ -85,8 +109,8 @@ def roc_plot(configurations: list[Configuration]) -> Picture | None:
         )  # fmt: skip
         for far in FARS:
             if far >= finest:
-                axes.axvline(far, linewidth=0.7, linestyle=":", color="#8a94a3")
-        axes.legend(loc="lower right", fontsize=8, ncols=1 + (len(curves) > 6))
+                axes.axvline(far, linewidth=0.7, linestyle=":", color=theme.ink)
+        _legend(axes)
 
     return picture(draw, "ROC: true accept rate over false accept rate, logarithmic")
 
@@ -95,15 +119,15 @@ def histogram(c: Configuration) -> Picture:
     """Distances of same and of different pairs with the mean threshold; ``c`` has an outcome."""
     outcome = c.outcome
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Axes, theme: Theme) -> None:
         edges = np.linspace(0, max(2.5, float(outcome.distances.max())), 61)
         for kind, name in ((True, "same person"), (False, "different persons")):
             chosen = outcome.distances[outcome.issame == kind]
             axes.hist(chosen, edges, alpha=0.72, label=f"{name} ({len(chosen)})")
         threshold = c["best_threshold"]
-        axes.axvline(threshold, linestyle="--", color="#d1495b", label=f"threshold {threshold:.3f}")
+        axes.axvline(threshold, linestyle="--", color=theme.mark, label=f"threshold {threshold:.3f}")
         axes.set(xlabel="squared distance of the pair", ylabel="pairs", xlim=(0, edges[-1]))
-        axes.legend(fontsize=9)
+        _legend(axes)
 
     return picture(draw, f"Distances of same and different pairs, {c.label}")
 
@@ -111,19 +135,19 @@ def histogram(c: Configuration) -> Picture:
 def folds_plot(configurations: list[Configuration]) -> Picture:
     """Accuracy on each fold; every one of ``configurations`` has an accuracy."""
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Axes, theme: Theme) -> None:
         width = 0.8 / len(configurations)
         for k, c in enumerate(configurations):
             accuracy = np.array(c["fold_accuracy"])
             x = np.arange(1, len(accuracy) + 1) - 0.4 + (k + 0.5) * width
             axes.plot(
-                x, accuracy, "osD^v<>"[k % 7], color=COLOURS[k % len(COLOURS)],
+                x, accuracy, "osD^v<>"[k % 7], color=f"C{k % COLOURS}",
                 label=f"{c.label} (mean {accuracy.mean():.4f})",
             )  # fmt: skip
-            axes.axhline(accuracy.mean(), color=COLOURS[k % len(COLOURS)], linewidth=0.9)
+            axes.axhline(accuracy.mean(), color=f"C{k % COLOURS}", linewidth=0.9)
         axes.set(xlabel="fold", ylabel="accuracy", xticks=np.arange(1, len(accuracy) + 1))
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-        axes.legend(fontsize=8)
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        _legend(axes)
 
     return picture(draw, "Accuracy on each fold")
 
@@ -144,28 +168,33 @@ def speed_plots(configurations: list[Configuration]) -> list[Picture]:
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set(xlabel="batch size", ylabel=ylabel)
-        axes.legend(fontsize=8)
+        _legend(axes)
 
     def points(members: list[Configuration]) -> list[dict[str, Any]]:
         return sorted((c.perf for c in members), key=lambda p: p["batch_size"])
 
-    def throughput(axes: Axes) -> None:
+    def throughput(axes: Axes, theme: Theme) -> None:
         for name, members in lines.items():
             x, y = zip(*((p["batch_size"], p["throughput_fps"]) for p in points(members)))
             axes.plot(x, y, "o-", label=name)
         axis(axes, "images a second")
         axes.set_ylim(bottom=0)
 
-    def latency(axes: Axes) -> None:
+    def latency(axes: Axes, theme: Theme) -> None:
         for k, (name, members) in enumerate(lines.items()):
             for quantile, style in (("median", "o-"), ("p99", "^--")):
                 x, y = zip(
                     *((p["batch_size"], p["latency_ms"][quantile]) for p in points(members))
                 )
                 label = f"{name}: {'p50' if quantile == 'median' else 'p99'}"
-                axes.plot(x, y, style, color=COLOURS[k % len(COLOURS)], label=label)
-        axes.set_yscale("log")
+                axes.plot(x, y, style, color=f"C{k % COLOURS}", label=label)
         axis(axes, "milliseconds a batch")
+        low, high = axes.get_ylim()
+        if low > 0 and high > 10 * low:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+        else:
+            axes.set_ylim(bottom=0)
 
     return [
         picture(throughput, "Throughput over batch size"),

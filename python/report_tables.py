@@ -52,7 +52,7 @@ def _speed(c: Configuration) -> list[str]:
 
 def measures(members: list[Configuration]) -> Rows:
     """Accuracy, threshold, AUC, EER and TAR at each FAR of a group's configurations."""
-    tars = [f"TAR at FAR {far_name(far)}" for far in FARS]
+    tars = [f"TAR@{far_name(far)}" for far in FARS]
     rows = [
         ["configuration", "accuracy", "95% interval", "std", "threshold", "AUC", "EER", *tars]
     ]
