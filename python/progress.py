@@ -37,4 +37,6 @@ def _line(done: int, total: int | None, unit: str, seconds: float) -> str:
     if not total or done >= total:
         return f"{unit} {done}, {seconds:.0f} s"
     left = seconds / done * (total - done)
-    return f"{unit} {done} of {total} ({done / total:.0%}), {seconds:.0f} s, about {left:.0f} s left"
+    return (
+        f"{unit} {done} of {total} ({done / total:.0%}), {seconds:.0f} s, about {left:.0f} s left"
+    )

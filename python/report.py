@@ -87,9 +87,9 @@ def render(template: str, **content: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["png"] = lambda data: "data:image/png;base64," + base64.b64encode(
-        data
-    ).decode("ascii")
+    environment.filters["png"] = lambda data: (
+        "data:image/png;base64," + base64.b64encode(data).decode("ascii")
+    )
     environment.filters["markdown"] = markdown
     return environment.get_template(template).render(**content)
 

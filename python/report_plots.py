@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -39,17 +41,22 @@ DARK = Theme(
 COLOURS = len(LIGHT.lines)
 
 
-class Picture(NamedTuple):
-    """PNG bytes of one plot, drawn for a light and for a dark page; ``text`` describes it."""
+@dataclass(frozen=True)
+class Picture:
+    """A plot that is drawn, as PNG bytes, when a light or a dark page asks for it; ``text``
+    describes it. The same input gives the same bytes.
+    """
 
-    light: bytes
-    dark: bytes
+    draw: Callable[[Axes, Theme], None]
     text: str
 
+    @cached_property
+    def light(self) -> bytes:
+        return _png(self.draw, LIGHT)
 
-def picture(draw: Callable[[Axes, Theme], None], text: str) -> Picture:
-    """Return what ``draw`` puts on the axes it is given; the same input gives the same bytes."""
-    return Picture(_png(draw, LIGHT), _png(draw, DARK), text)
+    @cached_property
+    def dark(self) -> bytes:
+        return _png(self.draw, DARK)
 
 
 def _png(draw: Callable[[Axes, Theme], None], theme: Theme) -> bytes:
@@ -77,10 +84,10 @@ def _png(draw: Callable[[Axes, Theme], None], theme: Theme) -> bytes:
 
 
 def _legend(axes: Axes) -> None:
-    # Above the axes, where it hides no point.
-    entries = len(axes.get_legend_handles_labels()[0])
-    columns = 1 if entries == 1 else 2
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize=8, borderpad=0)
+    # Above the axes, where it hides no point; long names get a line each.
+    names = axes.get_legend_handles_labels()[1]
+    columns = 2 if len(names) > 1 and max(map(len, names)) < 44 else 1
+    axes.figure.legend(loc="outside upper left", ncols=columns, fontsize=8)
 
 
 def roc_plot(configurations: list[Configuration]) -> Picture | None:
@@ -112,7 +119,7 @@ def roc_plot(configurations: list[Configuration]) -> Picture | None:
                 axes.axvline(far, linewidth=0.7, linestyle=":", color=theme.ink)
         _legend(axes)
 
-    return picture(draw, "ROC: true accept rate over false accept rate, logarithmic")
+    return Picture(draw, "ROC: true accept rate over false accept rate, logarithmic")
 
 
 def histogram(c: Configuration) -> Picture:
@@ -125,11 +132,13 @@ def histogram(c: Configuration) -> Picture:
             chosen = outcome.distances[outcome.issame == kind]
             axes.hist(chosen, edges, alpha=0.72, label=f"{name} ({len(chosen)})")
         threshold = c["best_threshold"]
-        axes.axvline(threshold, linestyle="--", color=theme.mark, label=f"threshold {threshold:.3f}")
+        axes.axvline(
+            threshold, linestyle="--", color=theme.mark, label=f"threshold {threshold:.3f}"
+        )
         axes.set(xlabel="squared distance of the pair", ylabel="pairs", xlim=(0, edges[-1]))
         _legend(axes)
 
-    return picture(draw, f"Distances of same and different pairs, {c.label}")
+    return Picture(draw, f"Distances of same and different pairs, {c.label}")
 
 
 def folds_plot(configurations: list[Configuration]) -> Picture:
@@ -149,7 +158,7 @@ def folds_plot(configurations: list[Configuration]) -> Picture:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         _legend(axes)
 
-    return picture(draw, "Accuracy on each fold")
+    return Picture(draw, "Accuracy on each fold")
 
 
 def speed_plots(configurations: list[Configuration]) -> list[Picture]:
@@ -175,7 +184,9 @@ def speed_plots(configurations: list[Configuration]) -> list[Picture]:
 
     def throughput(axes: Axes, theme: Theme) -> None:
         for name, members in lines.items():
-            x, y = zip(*((p["batch_size"], p["throughput_fps"]) for p in points(members)))
+            x, y = zip(
+                *((p["batch_size"], p["throughput_fps"]) for p in points(members)), strict=True
+            )
             axes.plot(x, y, "o-", label=name)
         axis(axes, "images a second")
         axes.set_ylim(bottom=0)
@@ -184,11 +195,12 @@ def speed_plots(configurations: list[Configuration]) -> list[Picture]:
         for k, (name, members) in enumerate(lines.items()):
             for quantile, style in (("median", "o-"), ("p99", "^--")):
                 x, y = zip(
-                    *((p["batch_size"], p["latency_ms"][quantile]) for p in points(members))
+                    *((p["batch_size"], p["latency_ms"][quantile]) for p in points(members)),
+                    strict=True,
                 )
-                label = f"{name}: {'p50' if quantile == 'median' else 'p99'}"
+                label = name if quantile == "median" else None
                 axes.plot(x, y, style, color=f"C{k % COLOURS}", label=label)
-        axis(axes, "milliseconds a batch")
+        axis(axes, "milliseconds a batch (dots p50, triangles p99)")
         low, high = axes.get_ylim()
         if low > 0 and high > 10 * low:
             axes.set_yscale("log")
@@ -197,6 +209,6 @@ def speed_plots(configurations: list[Configuration]) -> list[Picture]:
             axes.set_ylim(bottom=0)
 
     return [
-        picture(throughput, "Throughput over batch size"),
-        picture(latency, "Latency over batch size: p50 and p99"),
+        Picture(throughput, "Throughput over batch size"),
+        Picture(latency, "Latency over batch size: p50 and p99"),
     ]

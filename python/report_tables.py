@@ -1,4 +1,4 @@
-"""The report's tables, as rows of text: the header first. Both the page and the Markdown use them."""
+"""The report's tables as rows of text, the header first, for the page and the Markdown."""
 
 from collect import Configuration
 from compare import compare
@@ -7,19 +7,40 @@ from expected import published
 from metrics import FARS, far_name
 
 Rows = list[list[str]]
-NONE = "–"
+NONE = "-"
 
 
 def results(configurations: list[Configuration], figures: dict) -> Rows:
     """The guide's table, with what tells its rows apart; ``figures`` is published.json."""
     rows = [
-        ["network", "chip or CPU", "engine", "precision", "batch", "data set"]
-        + ["accuracy", "95% interval", "published", "fps", "p50 ms", "p99 ms"]
+        [
+            "network",
+            "chip or CPU",
+            "engine",
+            "precision",
+            "batch",
+            "data set",
+            "accuracy",
+            "95% interval",
+            "published",
+            "fps",
+            "p50 ms",
+            "p99 ms",
+        ]
     ]
     for c in configurations:
         rows.append(
-            [c["net"], c["device"], c["engine"], c["precision"], str(c["batch_size"])]
-            + [c["dataset"], *_accuracy(c), _published(c, figures), *_speed(c)]
+            [
+                c["net"],
+                c["device"],
+                c["engine"],
+                c["precision"],
+                str(c["batch_size"]),
+                c["dataset"],
+                *_accuracy(c),
+                _published(c, figures),
+                *_speed(c),
+            ]
         )
     return rows
 
@@ -53,9 +74,7 @@ def _speed(c: Configuration) -> list[str]:
 def measures(members: list[Configuration]) -> Rows:
     """Accuracy, threshold, AUC, EER and TAR at each FAR of a group's configurations."""
     tars = [f"TAR@{far_name(far)}" for far in FARS]
-    rows = [
-        ["configuration", "accuracy", "95% interval", "std", "threshold", "AUC", "EER", *tars]
-    ]
+    rows = [["configuration", "accuracy", "95% interval", "std", "threshold", "AUC", "EER", *tars]]
     for c in members:
         a = c.accuracy
         found = {point["far"]: point for point in a["tar_at_far"]}
@@ -74,14 +93,23 @@ def _number(value: float | None, digits: int) -> str:
 def _tar(point: dict | None) -> str:
     if point is None:
         return NONE
-    return point["note"] if point["tar"] is None else f"{point['tar']:.4f}"
+    # accuracy.json holds the sentence; a cell has room for two words.
+    return "too few pairs" if point["tar"] is None else f"{point['tar']:.4f}"
 
 
 def against_first(members: list[Configuration]) -> Rows:
     """A group's configurations compared with its first one, which is fp32 where there is one."""
     rows = [
-        ["configuration", "accuracy", "difference", "95% interval", "pairs changed", "p (McNemar)"]
-        + ["mean cosine", "lowest cosine"]
+        [
+            "configuration",
+            "accuracy",
+            "difference",
+            "95% interval",
+            "pairs changed",
+            "p (McNemar)",
+            "mean cosine",
+            "lowest cosine",
+        ]
     ]
     members = [c for c in members if c.outcome]
     for c in members[1:]:
@@ -91,10 +119,16 @@ def against_first(members: list[Configuration]) -> Rows:
             continue  # data of another length under the same name; its notes say so
         difference, cosine = found["difference"], found["cosine"] or {}
         rows.append(
-            [c.label, f"{found['accuracy_b']:.4f}", f"{difference['mean']:+.4f}"]
-            + [f"{difference['low']:+.4f} to {difference['high']:+.4f}"]
-            + [str(len(found["changed"])), f"{found['p_value']:.3g}"]
-            + [_number(cosine.get("mean"), 6), _number(cosine.get("min"), 6)]
+            [
+                c.label,
+                f"{found['accuracy_b']:.4f}",
+                f"{difference['mean']:+.4f}",
+                f"{difference['low']:+.4f} to {difference['high']:+.4f}",
+                str(len(found["changed"])),
+                f"{found['p_value']:.3g}",
+                _number(cosine.get("mean"), 6),
+                _number(cosine.get("min"), 6),
+            ]
         )
     return rows
 
@@ -108,15 +142,25 @@ def parity(configurations: list[Configuration]) -> Rows:
             if isinstance(found, dict) and (c["net"], c["batch_size"], stage) not in seen:
                 seen.add((c["net"], c["batch_size"], stage))
                 rows.append(
-                    [c["net"], str(c["batch_size"]), f"PyTorch and {stage}"]
-                    + [_number(found.get("min_cosine"), 8), NONE]
-                    + [_error(found.get("max_relative_error"))]
+                    [
+                        c["net"],
+                        str(c["batch_size"]),
+                        f"PyTorch and {stage}",
+                        _number(found.get("min_cosine"), 8),
+                        NONE,
+                        _error(found.get("max_relative_error")),
+                    ]
                 )
         if c.quant:
             rows.append(
-                [c["net"], str(c["batch_size"]), f"fp32 and {c['precision']} ({c['engine']})"]
-                + [_number(c.quant.get("min_cosine"), 6), _number(c.quant.get("mean_cosine"), 6)]
-                + [NONE]
+                [
+                    c["net"],
+                    str(c["batch_size"]),
+                    f"fp32 and {c['precision']} ({c['engine']})",
+                    _number(c.quant.get("min_cosine"), 6),
+                    _number(c.quant.get("mean_cosine"), 6),
+                    NONE,
+                ]
             )
     return rows
 
