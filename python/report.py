@@ -15,6 +15,7 @@ from collect import Configuration, collect, groups
 from errors import ChainError, exit_with
 from expected import FILE
 from report_pairs import WrongPair, wrong_pairs
+from report_speed import speed_plots
 from table import markdown
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -111,7 +112,7 @@ def main() -> None:
             "or make perf first."
         )
     figures = json.loads(args.published.read_text(encoding="utf-8"))
-    speed = plots.speed_plots(configurations)
+    speed = speed_plots(configurations)
     for name, picture in zip(("throughput", "latency"), speed, strict=False):
         write_bytes(args.html.with_name(f"{name}.png"), picture.light)
     content = {

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib
 
@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from collect import Configuration
 from metrics import FARS, roc
@@ -83,8 +83,8 @@ def _png(draw: Callable[[Axes, Theme], None], theme: Theme) -> bytes:
     return file.getvalue()
 
 
-def _legend(axes: Axes) -> None:
-    # Above the axes, where it hides no point; long names get a line each.
+def legend(axes: Axes) -> None:
+    """Name the curves above the axes, where nothing is hidden; long names get a line each."""
     names = axes.get_legend_handles_labels()[1]
     columns = 2 if len(names) > 1 and max(map(len, names)) < 44 else 1
     axes.figure.legend(loc="outside upper left", ncols=columns, fontsize=8)
@@ -117,7 +117,7 @@ def roc_plot(configurations: list[Configuration]) -> Picture | None:
         for far in FARS:
             if far >= finest:
                 axes.axvline(far, linewidth=0.7, linestyle=":", color=theme.ink)
-        _legend(axes)
+        legend(axes)
 
     return Picture(draw, "ROC: true accept rate over false accept rate, logarithmic")
 
@@ -136,7 +136,7 @@ def histogram(c: Configuration) -> Picture:
             threshold, linestyle="--", color=theme.mark, label=f"threshold {threshold:.3f}"
         )
         axes.set(xlabel="squared distance of the pair", ylabel="pairs", xlim=(0, edges[-1]))
-        _legend(axes)
+        legend(axes)
 
     return Picture(draw, f"Distances of same and different pairs, {c.label}")
 
@@ -156,59 +156,6 @@ def folds_plot(configurations: list[Configuration]) -> Picture:
             axes.axhline(accuracy.mean(), color=f"C{k % COLOURS}", linewidth=0.9)
         axes.set(xlabel="fold", ylabel="accuracy", xticks=np.arange(1, len(accuracy) + 1))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        _legend(axes)
+        legend(axes)
 
     return Picture(draw, "Accuracy on each fold")
-
-
-def speed_plots(configurations: list[Configuration]) -> list[Picture]:
-    """Throughput, and latency, over batch size; a line for each network, engine and precision."""
-    lines: dict[str, list[Configuration]] = {}
-    for c in configurations:
-        if c.perf:
-            key = f"{c.perf['net']}, {c.perf['engine']} {c.perf['precision']}, {c.perf['dataset']}"
-            lines.setdefault(key, []).append(c)
-    if not lines:
-        return []
-    sizes = sorted({c.perf["batch_size"] for cs in lines.values() for c in cs})
-
-    def axis(axes: Axes, ylabel: str) -> None:
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(sizes, [str(size) for size in sizes])
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.set(xlabel="batch size", ylabel=ylabel)
-        _legend(axes)
-
-    def points(members: list[Configuration]) -> list[dict[str, Any]]:
-        return sorted((c.perf for c in members), key=lambda p: p["batch_size"])
-
-    def throughput(axes: Axes, theme: Theme) -> None:
-        for name, members in lines.items():
-            x, y = zip(
-                *((p["batch_size"], p["throughput_fps"]) for p in points(members)), strict=True
-            )
-            axes.plot(x, y, "o-", label=name)
-        axis(axes, "images a second")
-        axes.set_ylim(bottom=0)
-
-    def latency(axes: Axes, theme: Theme) -> None:
-        for k, (name, members) in enumerate(lines.items()):
-            for quantile, style in (("median", "o-"), ("p99", "^--")):
-                x, y = zip(
-                    *((p["batch_size"], p["latency_ms"][quantile]) for p in points(members)),
-                    strict=True,
-                )
-                label = name if quantile == "median" else None
-                axes.plot(x, y, style, color=f"C{k % COLOURS}", label=label)
-        axis(axes, "milliseconds a batch (dots p50, triangles p99)")
-        low, high = axes.get_ylim()
-        if low > 0 and high > 10 * low:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter("{x:g}")
-        else:
-            axes.set_ylim(bottom=0)
-
-    return [
-        Picture(throughput, "Throughput over batch size"),
-        Picture(latency, "Latency over batch size: p50 and p99"),
-    ]

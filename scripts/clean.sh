@@ -14,7 +14,8 @@ rm -rf data/.stamp data/.*.tmp-* data/.*.old-* data/demo.bin
 rm -rf model/.stamp model/.*.tmp-* model/.onnx_store.lock model/demo_*.pth
 rm -f model/model_*.onnx model/model_*.data model/model_*_reference.npy model/model_*_parity.json
 rm -rf result/.stamp result/*_bs*/
-rm -f result/.lock
+rm -f result/.lock result/report.html result/report.md result/throughput.png result/latency.png
+rm -rf result/compare
 
 if [ "${1:-}" = --all ]; then
     rm -f data/lfw.bin model/model_ir_se100.pth

@@ -13,6 +13,8 @@ problem := $(shell scripts/check.sh \
 	names DATASETS $(call quote,$(DATASETS)) -- one-of CHECK $(call quote,$(CHECK)) '' 0 1 -- \
 	maybe-path A $(call quote,$(A)) -- maybe-path B $(call quote,$(B)))
 $(if $(problem),$(error $(problem)))
+$(if $(filter verify compare,$(MAKECMDGOALS)),$(foreach name,A B,$(if $($(name)),,$(error \
+	$(name)= is empty; name two pictures for verify, two result folders for compare))))
 
 # One after the other: the sets share the model, which only one make may build.
 SET_RUNS = $(foreach set,$(DATASETS),$(MAKE) --no-print-directory accuracy \
