@@ -2,8 +2,8 @@
 # check.sh KIND NAME VALUE [ALLOWED...] [-- KIND NAME VALUE ...]: print the first wrong value, or nothing.
 #
 # Kinds: one-of (of ALLOWED), number (one positive integer), numbers (one or more), maybe (a
-# number or empty), names (none or more, of letters, digits and . _ -), path (a file name that
-# neither make nor a shell would interpret), maybe-path (one or empty).
+# number or empty), word (a name, or empty), names (none or more, of letters, digits and . _ -),
+# path (a file name that neither make nor a shell would interpret), maybe-path (one, or empty).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
@@ -20,7 +20,8 @@ check() {
     number) [[ $value =~ ^$NUMBER$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
     numbers) [[ $value =~ ^$NUMBER(\ +$NUMBER)*$ ]] || echo "$name=$value is not allowed; give positive integers" ;;
     maybe) [[ $value =~ ^($NUMBER)?$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
-    names) [[ $value =~ ^(\ *[[:alnum:]_][[:alnum:]_.-]*)*\ *$ ]] || echo "$name=$value is not allowed; give names by letters, digits and . _ -" ;;
+    word) [[ $value =~ ^[[:alnum:]_]*$ ]] || echo "$name=$value is not allowed; give one name of letters, digits and _" ;;
+    names) [[ $value =~ ^[[:alnum:]_.\ -]*$ ]] || echo "$name=$value is not allowed; give names by letters, digits and . _ -" ;;
     maybe-path) [ -z "$value" ] || check path "$name" "$value" ;;
     path) [[ $value =~ ^[[:alnum:]_./+@,-]+$ && $value != -* ]] ||
         echo "$name=$value is not allowed; name one file by letters, digits and . _ + @ , / -" ;;
