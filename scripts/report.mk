@@ -53,3 +53,7 @@ verify-bs$(BS): verify-bs%: $(MODEL)_bs%_$(STAGE).onnx
 	@$(PYTHON_RUN) python/verify.py --model $< $(CONFIGURATION) \
 		--a $(call quote,$(A)) --b $(call quote,$(B)) --accuracy $(RUN)_bs$*/accuracy.json \
 		$(if $(THRESHOLD),--threshold $(call quote,$(THRESHOLD)))
+
+.PHONY: docs
+docs: $(ENVIRONMENT) ## Rewrite what the documents take from the code: tables, messages
+	@$(PYTHON_RUN) python/generate_docs.py
