@@ -18,6 +18,8 @@ MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
 NET ?= ir_se100
 ## Verification set; its file name is the data set's name
 DATA ?= data/lfw.bin
+## Several sets in data/ for accuracy, by name (lfw cfp_fp ...), instead of DATA
+DATASETS ?=
 ## PyTorch checkpoint of NET
 WEIGHTS ?= model/model_$(NET).pth
 ## Batch size
@@ -31,6 +33,8 @@ PRECISION ?= $(if $(filter ascend,$(ENGINE))$(EP_DEVICE),fp16,fp32)
 
 ##@ How to run it
 
+## 1 makes accuracy fail where it is not the expected one
+CHECK ?=
 ## CPU threads; empty: what make tune found, else the engine's choice
 THREADS ?=
 ## Batches that are worked on at a time in throughput mode; empty: likewise
@@ -155,8 +159,9 @@ demo: data/demo.bin $(DEMO_WEIGHTS) ## The whole chain on made-up data: needs no
 	@+$(MAKE) --no-print-directory accuracy perf $(DEMO)
 	@$(PYTHON_RUN) python/show.py --demo $(RUN:result/$(NET)_$(DATASET)_%=result/$(NET)_demo_%)_bs$(BS)
 
-accuracy: $(RUN)_bs$(BS)/accuracy.json ## Accuracy on DATA at batch size BS
-	@$(PYTHON_RUN) python/show.py $^
+accuracy: $(if $(DATASETS),,$(RUN)_bs$(BS)/accuracy.json) ## Accuracy on DATA, or on each of DATASETS, at batch size BS
+	@+$(ACCURACY_RUN)
+	@$(ACCURACY_SHOW)
 
 accuracy-all: $(BATCHES:%=$(RUN)_bs%/accuracy.json) ## Accuracy at each of BATCHES
 	@$(PYTHON_RUN) python/show.py $^
@@ -209,7 +214,7 @@ CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --b
 	$(if $(wildcard $(RUN)_bs$*/tune.json),--tuned $(RUN)_bs$*/tune.json)
 
 $(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy \
-		$(call modules,score evaluate machine)
+		$(call modules,score evaluate metrics machine)
 	$(STEP) score $@ $(MODULE) python/score.py --embeddings $< --run $(@D)/run.json \
 		--labels $(LABELS) --out $@
 
@@ -232,3 +237,4 @@ include scripts/bench.mk
 include scripts/speed.mk
 include scripts/project.mk
 include scripts/ascend.mk
+include scripts/report.mk

@@ -1,5 +1,7 @@
-"""A progress bar on a terminal, silence in a pipe."""
+"""A progress bar on a terminal, an occasional plain line in a pipe; both with an estimate."""
 
+import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -7,12 +9,34 @@ from tqdm import tqdm
 
 Item = TypeVar("Item")
 
+# A short step says nothing; a long one, in a log, some lines.
+SECONDS_BETWEEN_LINES = 10.0
+
 
 def progress(
     items: Iterable[Item], total: int | None = None, unit: str = "batch"
 ) -> Iterator[Item]:
-    """Yield from ``items``, showing a bar on stderr where stderr is a terminal.
+    """Yield from ``items``, showing on stderr how far it is.
 
-    ``total`` is the number of items, in ``unit``, for the estimate of the time left.
+    ``total`` is the number of items, in ``unit``, for the estimate of the time left. On a
+    terminal there is a bar; elsewhere a plain line at most every ten seconds.
     """
-    yield from tqdm(items, total=total, unit=unit, leave=False, disable=None)
+    if sys.stderr.isatty():
+        yield from tqdm(items, total=total, unit=unit, leave=False)
+        return
+    start = last = time.monotonic()
+    for done, item in enumerate(items):
+        now = time.monotonic()
+        if done and now - last >= SECONDS_BETWEEN_LINES:
+            print(f"  {_line(done, total, unit, now - start)}", file=sys.stderr, flush=True)
+            last = now
+        yield item
+
+
+def _line(done: int, total: int | None, unit: str, seconds: float) -> str:
+    if not total or done >= total:
+        return f"{unit} {done}, {seconds:.0f} s"
+    left = seconds / done * (total - done)
+    return (
+        f"{unit} {done} of {total} ({done / total:.0%}), {seconds:.0f} s, about {left:.0f} s left"
+    )

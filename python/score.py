@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from atomic import write_json
 from errors import ChainError, exit_with
 from evaluate import FOLDS, evaluate, pair_distances
 from machine import versions
+from metrics import measures
 
 
 def load_embeddings(path: Path, pairs: int) -> np.ndarray:
@@ -49,8 +49,7 @@ def main() -> None:
     distances = pair_distances(load_embeddings(args.embeddings, len(issame)))
     result = evaluate(distances, issame)
     run = json.loads(args.run.read_text(encoding="utf-8"))
-    run["versions"] |= versions("scikit-learn", "numpy")
-    both_kinds = issame.any() and not issame.all()
+    run["versions"] |= versions("scikit-learn", "scipy", "numpy")
     scores = {
         "accuracy": float(result.accuracy.mean()),
         "accuracy_std": float(result.accuracy.std()),
@@ -59,9 +58,8 @@ def main() -> None:
         "fold_threshold": result.threshold.tolist(),
         "pairs": len(issame),
         "folds": FOLDS,
-        # Undefined where all pairs are of one kind.
-        "auc": float(roc_auc_score(issame, -distances)) if both_kinds else None,
     }
+    scores |= measures(distances, issame, result.threshold)
     write_json(args.out, run | scores)
 
 

@@ -3,10 +3,11 @@
 # check.sh --fail ...: print it as an error, and fail.
 #
 # Kinds: one-of (of ALLOWED), number (one positive integer), numbers (one or more), maybe (a
-# number or empty), word (a name, or empty), path (a file name that neither make nor a shell would
-# interpret), maybe-url (an address that names its scheme, or empty), repository (what git clones),
-# commit (its full hash), device (one number), devices (0,1,...), chip (a chip's name or empty),
-# flags (--name=value ..., or empty), unused (empty).
+# number or empty), word (a name, or empty), names (none or more, of letters, digits and . _ -),
+# path (a file name that neither make nor a shell would interpret), maybe-path (one, or empty),
+# maybe-url (an address that names its scheme, or empty), repository (what git clones), commit
+# (its full hash), device (one number), devices (0,1,...), chip (a chip's name or empty), flags
+# (--name=value ..., or empty), unused (empty).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
@@ -29,6 +30,8 @@ check() {
     repository) [[ $value =~ ^[[:alnum:]_./:@~+-]+$ && $value != -* && $value != *::* ]] ||
         echo "$name=$value is not allowed; name one repository by its address or folder" ;;
     commit) [[ $value =~ ^[0-9a-f]{40}$ ]] || echo "$name=$value is not allowed; give 40 hexadecimal digits" ;;
+    names) [[ $value =~ ^[[:alnum:]_.\ -]*$ ]] || echo "$name=$value is not allowed; give names by letters, digits and . _ -" ;;
+    maybe-path) [ -z "$value" ] || check path "$name" "$value" ;;
     path) [[ $value =~ ^[[:alnum:]_./+@,-]+$ && $value != -* ]] ||
         echo "$name=$value is not allowed; name one file by letters, digits and . _ + @ , / -" ;;
     devices)

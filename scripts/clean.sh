@@ -18,6 +18,8 @@ rm -f model/model_*.onnx model/model_*.data model/model_*_reference.npy model/mo
 rm -rf model/model_*.om model/model_*.om.json model/.atc.tmp-* model/model_*_int8/
 rm -rf result/.stamp result/log result/*_bs*/
 rm -f result/.lock result/bench_*.json result/*_reference.json
+rm -f result/report.html result/report.md result/throughput.png result/latency.png
+rm -rf result/compare
 
 if [ "${1:-}" = --all ]; then
     rm -f data/lfw.bin model/model_ir_se100.pth {data,model}/.downloads.json {data,model}/.*.part*

@@ -1,0 +1,126 @@
+"""Measures of a verification result beyond the protocol's accuracy.
+
+Distances are squared Euclidean ones; a pair is accepted as the same person where its distance is
+below a threshold. TAR is the share of same pairs accepted, FAR that of different pairs accepted.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.model_selection import KFold
+
+FARS = (1e-1, 1e-2, 1e-3, 1e-4)
+LEVEL = 0.95
+RESAMPLES = 9999
+SEED = 112
+
+
+class Roc(NamedTuple):
+    """``far`` and ``tar``: float64 (points,), both ascending, from (0, 0) to (1, 1)."""
+
+    far: np.ndarray
+    tar: np.ndarray
+
+
+def roc(distances: np.ndarray, issame: np.ndarray) -> Roc | None:
+    """Return every point of the ROC curve, or None where all pairs are of one kind."""
+    if issame.all() or not issame.any():
+        return None
+    far, tar, _ = roc_curve(issame, -distances, drop_intermediate=False)
+    return Roc(far, tar)
+
+
+def far_name(far: float) -> str:
+    """Return a power of ten as people write it: 1e-3."""
+    return f"{far:.0e}".replace("e-0", "e-")
+
+
+def tar_at_far(curve: Roc, far: float, different: int) -> dict[str, Any]:
+    """Return ``tar``, the highest one at a false accept rate of at most ``far``.
+
+    ``different`` is the number of different pairs. With fewer than 1/far of them not one false
+    accept is allowed and the rate cannot be observed: ``tar`` is then None and ``note`` says so.
+    """
+    if different * far < 1:
+        note = f"not enough different pairs for {far_name(far)}: {different}"
+        return {"far": far, "tar": None, "note": note}
+    return {"far": far, "tar": float(curve.tar[curve.far <= far].max())}
+
+
+def eer(curve: Roc) -> float:
+    """Return the equal error rate: where FAR equals 1 - TAR, straight lines between points."""
+    difference = curve.far - (1 - curve.tar)  # ascending from -1 to 1
+    k = int(np.argmax(difference >= 0))
+    low, high = difference[k - 1], difference[k]
+    share = -low / (high - low)
+    return float(curve.far[k - 1] + share * (curve.far[k] - curve.far[k - 1]))
+
+
+def thresholds_of_pairs(fold_threshold: np.ndarray, pairs: int) -> np.ndarray:
+    """Return for each pair the threshold of its own fold: (folds,) -> (pairs,)."""
+    thresholds = np.empty(pairs)
+    folds = KFold(len(fold_threshold), shuffle=False).split(thresholds)
+    for threshold, (_, test) in zip(fold_threshold, folds, strict=True):
+        thresholds[test] = threshold
+    return thresholds
+
+
+def judged_right(distances: np.ndarray, issame: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return bool (pairs,): whether each pair is judged rightly by its own threshold."""
+    return (np.asarray(distances, np.float64) < thresholds) == issame
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the 95% percentile interval of the mean of ``values``: bootstrap, seeded."""
+    result = stats.bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=LEVEL,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        batch=200,  # bounds the memory: 200 resamples at a time
+        rng=np.random.default_rng(SEED),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def accuracy_interval(right: np.ndarray) -> dict[str, Any]:
+    """Return the 95% interval of the accuracy, ``right`` being bool (pairs,).
+
+    Pairs are resampled and keep the threshold of their fold: choosing it anew would let copies
+    of one pair stand on both sides of the split. Where every pair is right (or wrong) resampling
+    shows no spread, and the exact binomial interval (Clopper-Pearson) is given instead.
+    """
+    if right.all() or not right.any():
+        test = stats.binomtest(int(right.sum()), len(right))
+        exact = test.proportion_ci(LEVEL, method="exact")
+        return {"low": exact.low, "high": exact.high, "level": LEVEL, "method": "exact binomial"}
+    low, high = mean_interval(right.astype(np.float64))
+    return {
+        "low": low,
+        "high": high,
+        "level": LEVEL,
+        "method": "percentile bootstrap over pairs",
+        "resamples": RESAMPLES,
+        "seed": SEED,
+    }
+
+
+def measures(
+    distances: np.ndarray, issame: np.ndarray, fold_threshold: np.ndarray
+) -> dict[str, Any]:
+    """Return what accuracy.json holds beyond the protocol: interval, AUC, EER and TAR at FARs.
+
+    ``auc`` and ``eer`` are None, and ``tar_at_far`` is empty, where all pairs are of one kind.
+    """
+    thresholds = thresholds_of_pairs(fold_threshold, len(issame))
+    curve = roc(distances, issame)
+    different = int((~issame).sum())
+    return {
+        "accuracy_interval": accuracy_interval(judged_right(distances, issame, thresholds)),
+        "auc": float(roc_auc_score(issame, -distances)) if curve else None,
+        "eer": eer(curve) if curve else None,
+        "tar_at_far": [tar_at_far(curve, far, different) for far in FARS] if curve else [],
+    }

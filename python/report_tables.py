@@ -1,0 +1,169 @@
+"""The report's tables as rows of text, the header first, for the page and the Markdown."""
+
+from collect import Configuration
+from compare import compare
+from errors import ChainError
+from expected import published
+from metrics import FARS, far_name
+
+Rows = list[list[str]]
+NONE = "-"
+
+
+def results(configurations: list[Configuration], figures: dict) -> Rows:
+    """The guide's table, with what tells its rows apart; ``figures`` is published.json."""
+    rows = [
+        [
+            "network",
+            "chip or CPU",
+            "engine",
+            "precision",
+            "batch",
+            "data set",
+            "accuracy",
+            "95% interval",
+            "published",
+            "fps",
+            "p50 ms",
+            "p99 ms",
+        ]
+    ]
+    for c in configurations:
+        rows.append(
+            [
+                c["net"],
+                c["device"],
+                c["engine"],
+                c["precision"],
+                str(c["batch_size"]),
+                c["dataset"],
+                *_accuracy(c),
+                _published(c, figures),
+                *_speed(c),
+            ]
+        )
+    return rows
+
+
+def _accuracy(c: Configuration) -> list[str]:
+    if not c.accuracy:
+        return [NONE, NONE]
+    return [f"{c.accuracy['accuracy']:.4f}", _interval(c)]
+
+
+def _interval(c: Configuration) -> str:
+    interval = c.accuracy["accuracy_interval"]
+    return f"{interval['low']:.4f} to {interval['high']:.4f}"
+
+
+def _published(c: Configuration, figures: dict) -> str:
+    known = published(figures, c["net"], c["dataset"])
+    return NONE if known is None else f"{known:.4f}"
+
+
+def _speed(c: Configuration) -> list[str]:
+    if not c.perf:
+        return [NONE, NONE, NONE]
+    # A throughput of another model than the accuracy beside it would mislead.
+    if c.accuracy and c.accuracy["model_sha256"] != c.perf["model_sha256"]:
+        return ["out of date", NONE, NONE]
+    ms = c.perf["latency_ms"]
+    return [f"{c.perf['throughput_fps']:.1f}", f"{ms['median']:.2f}", f"{ms['p99']:.2f}"]
+
+
+def measures(members: list[Configuration]) -> Rows:
+    """Accuracy, threshold, AUC, EER and TAR at each FAR of a group's configurations."""
+    tars = [f"TAR@{far_name(far)}" for far in FARS]
+    rows = [["configuration", "accuracy", "95% interval", "std", "threshold", "AUC", "EER", *tars]]
+    for c in members:
+        a = c.accuracy
+        found = {point["far"]: point for point in a["tar_at_far"]}
+        rows.append(
+            [c.label, f"{a['accuracy']:.4f}", _interval(c), f"{a['accuracy_std']:.4f}"]
+            + [f"{a['best_threshold']:.3f}", _number(a["auc"], 5), _number(a["eer"], 4)]
+            + [_tar(found.get(far)) for far in FARS]
+        )
+    return rows
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def _tar(point: dict | None) -> str:
+    if point is None:
+        return NONE
+    # accuracy.json holds the sentence; a cell has room for two words.
+    return "too few pairs" if point["tar"] is None else f"{point['tar']:.4f}"
+
+
+def against_first(members: list[Configuration]) -> Rows:
+    """A group's configurations compared with its first one, which is fp32 where there is one."""
+    rows = [
+        [
+            "configuration",
+            "accuracy",
+            "difference",
+            "95% interval",
+            "pairs changed",
+            "p (McNemar)",
+            "mean cosine",
+            "lowest cosine",
+        ]
+    ]
+    members = [c for c in members if c.outcome]
+    for c in members[1:]:
+        try:
+            found = compare(members[0].outcome, c.outcome)
+        except ChainError:
+            continue  # data of another length under the same name; its notes say so
+        difference, cosine = found["difference"], found["cosine"] or {}
+        rows.append(
+            [
+                c.label,
+                f"{found['accuracy_b']:.4f}",
+                f"{difference['mean']:+.4f}",
+                f"{difference['low']:+.4f} to {difference['high']:+.4f}",
+                str(len(found["changed"])),
+                f"{found['p_value']:.3g}",
+                _number(cosine.get("mean"), 6),
+                _number(cosine.get("min"), 6),
+            ]
+        )
+    return rows
+
+
+def parity(configurations: list[Configuration]) -> Rows:
+    """What each stage of the chain gives, compared with the stage before it."""
+    rows = [["network", "batch", "stage", "lowest cosine", "mean cosine", "largest relative error"]]
+    seen = set()
+    for c in configurations:
+        for stage, found in (c.parity or {}).items():
+            if isinstance(found, dict) and (c["net"], c["batch_size"], stage) not in seen:
+                seen.add((c["net"], c["batch_size"], stage))
+                rows.append(
+                    [
+                        c["net"],
+                        str(c["batch_size"]),
+                        f"PyTorch and {stage}",
+                        _number(found.get("min_cosine"), 8),
+                        NONE,
+                        _error(found.get("max_relative_error")),
+                    ]
+                )
+        if c.quant:
+            rows.append(
+                [
+                    c["net"],
+                    str(c["batch_size"]),
+                    f"fp32 and {c['precision']} ({c['engine']})",
+                    _number(c.quant.get("min_cosine"), 6),
+                    _number(c.quant.get("mean_cosine"), 6),
+                    NONE,
+                ]
+            )
+    return rows
+
+
+def _error(value: float | None) -> str:
+    return NONE if value is None else f"{value:.1e}"

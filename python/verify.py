@@ -1,0 +1,83 @@
+"""Two aligned pictures -> distance, threshold and verdict, by one configuration."""
+
+import argparse
+import math
+from pathlib import Path
+
+import bcolz
+import numpy as np
+
+import configuration
+from checksum import sha256
+from decode import decode
+from embed import embed
+from errors import ChainError, exit_with
+from evaluate import pair_distances
+from outcome import read_json
+
+
+def read_pair(a: Path, b: Path) -> bcolz.carray:
+    """Return the pictures ``a`` and ``b`` as a decoded set of two: uint8 (2, 3, 112, 112), BGR.
+
+    Raises ``ChainError`` where one is missing, no picture, or of another size.
+    """
+    for name, path in (("A", a), ("B", b)):
+        if not path.is_file():
+            raise ChainError(f"{name}={path} is missing; name an aligned 112x112 picture.")
+    return bcolz.carray(np.stack([decode(path.read_bytes(), 0, path) for path in (a, b)]))
+
+
+def stored_threshold(path: Path, model_sha256: str) -> float:
+    """Return ``best_threshold`` of the accuracy.json ``path``, measured with the same model.
+
+    Raises ``ChainError`` where the file is missing or belongs to another model.
+    """
+    if not path.exists():
+        raise ChainError(
+            f"{path} is missing; run make accuracy with the same settings, or give THRESHOLD=."
+        )
+    result = read_json(path)
+    if result["model_sha256"] != model_sha256:
+        raise ChainError(
+            f"{path} was measured with another model; run make accuracy with the same settings "
+            "again, or give THRESHOLD=."
+        )
+    return result["best_threshold"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    configuration.add_arguments(parser)
+    parser.add_argument("--a", type=Path, required=True, help="picture, 112x112")
+    parser.add_argument("--b", type=Path, required=True, help="picture, 112x112")
+    parser.add_argument("--accuracy", type=Path, required=True, help="accuracy JSON")
+    parser.add_argument("--threshold", help="squared distance (default: of the accuracy JSON)")
+    args = parser.parse_args()
+
+    pair = read_pair(args.a, args.b)
+    engine = configuration.load_engine(args)
+    if args.threshold:
+        threshold, source = _number(args.threshold), "THRESHOLD="
+    else:
+        threshold = stored_threshold(args.accuracy, sha256(args.model))
+        source = str(args.accuracy)
+    # Both views of both pictures are four rows; the engine's batch is filled up as for any set.
+    embeddings, _ = embed(engine, pair, np.arange(2), args.batch_size)
+    (distance,) = pair_distances(embeddings)
+    print(f"distance:  {distance:.4f} (squared, between 0 and 4)")
+    print(f"threshold: {threshold:.4f} ({source})")
+    print(f"verdict:   {'same person' if distance < threshold else 'different persons'}")
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 4:
+        raise ChainError(f"THRESHOLD={text} is not allowed; give a number between 0 and 4.")
+    return value
+
+
+if __name__ == "__main__":
+    exit_with(main)
