@@ -18,5 +18,5 @@ rm -f result/.lock result/*_reference.json
 
 if [ "${1:-}" = --all ]; then
     rm -f data/lfw.bin model/model_ir_se100.pth {data,model}/.downloads.json {data,model}/.*.part*
-    rm -rf .venv LResNet
+    rm -rf .venv LResNet LResNet.tmp-*
 fi
