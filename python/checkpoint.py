@@ -42,11 +42,23 @@ def read(path: Path) -> dict[str, Tensor]:
     state = select(value)
     if state is None:
         raise ChainError(f"{path} holds no state dict; give a checkpoint with the weights by name.")
+    for name, tensor in state.items():
+        _check_plain(tensor, f"{path}: {name}")
     state = {k: t.float() if t.is_floating_point() else t for k, t in state.items()}
     for name, tensor in state.items():
         if not torch.isfinite(tensor).all():
             raise ChainError(f"{path}: {name} has values that are not finite; get a fresh copy.")
     return state
+
+
+def _check_plain(tensor: Tensor, name: str) -> None:
+    # A few bytes can stand for terabytes, by strides of zero or as a sparse tensor.
+    dense = tensor.layout is torch.strided and not tensor.is_quantized and not tensor.is_meta
+    size = tensor.numel() * tensor.element_size()
+    if not dense or size > tensor.untyped_storage().nbytes():
+        raise ChainError(
+            f"{name} is no plain tensor with all its values; save its state_dict anew."
+        )
 
 
 def _check_stored(path: Path) -> None:

@@ -33,6 +33,8 @@ _DTYPES = {
 # Functions whose calls describe a tensor, and where in their arguments.
 _TENSOR = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 _PARAMETER = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
+# What zipfile raises for damaged archives; RuntimeError: an encrypted entry.
+_DAMAGED = (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, ValueError)
 
 Storages = Callable[[str, int], bytes]
 
@@ -44,8 +46,10 @@ def load(path: Path) -> tuple[Any, Storages]:
     """
     try:
         return _load_zip(path) if zipfile.is_zipfile(path) else _load_legacy(path.read_bytes())
-    except (zipfile.BadZipFile, KeyError, struct.error, NotImplementedError) as error:
-        raise Refused(f"it is damaged: {error}") from None
+    except Refused:
+        raise
+    except (*_DAMAGED, struct.error) as error:
+        raise Refused(f"it is damaged: {str(error) or type(error).__name__}") from None
 
 
 def _load_zip(path: Path) -> tuple[Any, Storages]:
@@ -57,9 +61,14 @@ def _load_zip(path: Path) -> tuple[Any, Storages]:
 
     def entry(name: str) -> bytes:
         # PyTorch stores its entries as they are; a compressed one could be a bomb.
+        if name not in archive.namelist():
+            raise Refused("it is cut short or damaged")
         if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
             raise Refused("it is a compressed zip archive, which PyTorch does not write")
-        return archive.read(name)
+        try:
+            return archive.read(name)
+        except _DAMAGED as error:
+            raise Refused(f"it is damaged: {str(error) or type(error).__name__}") from None
 
     if f"{root}byteorder" in archive.namelist() and entry(f"{root}byteorder") != b"little":
         raise Refused("it was written on a big-endian machine")

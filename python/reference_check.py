@@ -52,7 +52,7 @@ def compare_networks(name: str, weights: Path, folder: Path, pixels: np.ndarray)
     if not (similar >= COSINE).all():
         raise ChainError(
             f"{weights}: the reference's {name} gives another embedding of image "
-            f"{int(similar.argmin())} (cosine {similar.min():.6f}, at least {COSINE} is asked for); "
+            f"{int(similar.argmin())} (cosine {similar.min():.6f}, asked for: {COSINE}); "
             "report it with the checkpoint."
         )
     return np.stack([a, b])

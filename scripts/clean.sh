@@ -23,5 +23,5 @@ rm -rf result/compare
 
 if [ "${1:-}" = --all ]; then
     rm -f data/lfw.bin model/model_ir_se100.pth {data,model}/.downloads.json {data,model}/.*.part*
-    rm -rf .venv LResNet
+    rm -rf .venv LResNet LResNet.tmp-*
 fi

@@ -1,7 +1,9 @@
 """Checkpoints in every form load; what they hold besides tensors is never executed."""
 
+import contextlib
 import os
 import pickle
+import random
 import subprocess
 import sys
 import zipfile
@@ -21,6 +23,9 @@ STATE = {
     "a.running_mean": torch.ones(3),
     "a.num_batches_tracked": torch.tensor(7),
 }
+
+
+FILES = 200  # mutated, for each reader
 
 
 class Config(dict):
@@ -140,6 +145,31 @@ def test_a_tensor_larger_than_its_storage_is_refused(tmp_path: Path) -> None:
     path = save({"w": torch.ones(1).expand(50_000, 50_000)}, tmp_path / "w.pth", True)
     with pytest.raises(ChainError, match="larger than its storage"):
         convert(path)
+    with pytest.raises(ChainError, match="no plain tensor"):
+        checkpoint.read(path)
+    path = save({"w": torch.ones(2, 2).to_sparse()}, tmp_path / "sparse.pth", True)
+    for read in (convert, checkpoint.read):
+        with pytest.raises(ChainError):
+            read(path)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_mutated_files_are_read_or_refused(zipped: bool, tmp_path: Path) -> None:
+    path = save({"model": STATE, **EXTRA}, tmp_path / "weights.pth", zipped)
+    plain = save({"model": STATE}, tmp_path / "plain.pth", zipped)
+    draw = random.Random(112)
+    for source, read in ((path, convert), (plain, convert), (plain, checkpoint.read)):
+        whole = source.read_bytes()
+        # Most of the file is the zip's padding; what matters is at its beginning.
+        head = min(len(whole), 1200)
+        for _ in range(FILES):
+            data = bytearray(whole)
+            for _ in range(draw.randint(1, 4)):
+                data[draw.randrange(head)] = draw.choice((draw.randrange(256), *b"]})(.R0bQ\x85"))
+            path = tmp_path / "mutated.pth"
+            path.write_bytes(data)
+            with contextlib.suppress(ChainError):
+                assert all(isinstance(t, torch.Tensor) for t in read(path).values())
 
 
 def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
