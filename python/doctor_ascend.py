@@ -53,14 +53,15 @@ def devices(numbers: list[int], chip: str | None) -> list[Check]:
         found = npu.devices()
     except ChainError as error:
         return [Check(f"npu-smi: {error}", False, remedy, needed=chip is None)]
-    checks = [Check(f"npu-smi: {len(found)} device(s)", True)]
-    names = ", ".join(sorted({device.name for device in found}))
+    checks = [Check(f"npu-smi: {len(found)} device(s)", bool(found), remedy)]
+    if not found:
+        return checks
     try:
         used = chip or npu.chip(found)
         note = "by CHIP=" if chip else ""
         checks.append(Check(f"chip: {npu.soc_version(used)}", True, note=note))
-    except ChainError:
-        checks.append(Check(f"chips differ: {names}", False, "choose one with CHIP="))
+    except ChainError as error:
+        checks.append(Check(f"chip: {error}", False, "choose one with CHIP="))
     by_index = {device.index: device for device in found}
     known = ", ".join(map(str, sorted(by_index)))
     for number in numbers:

@@ -3,9 +3,11 @@
 As a program, prints the chip's name for ``CHIP=``, e.g. ``310P3``.
 """
 
+import argparse
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import NamedTuple
 
 from errors import ChainError, exit_with
@@ -41,7 +43,7 @@ def parse(text: str) -> list[Device]:
 def devices() -> list[Device]:
     """Return what ``npu-smi info`` lists on this machine.
 
-    Raises ``ChainError`` where it is missing, fails, or lists no device.
+    Raises ``ChainError`` where it is missing or fails.
     """
     if not shutil.which("npu-smi"):
         raise ChainError("npu-smi is not on PATH; install the Ascend driver, or name the CHIP=.")
@@ -63,18 +65,18 @@ def devices() -> list[Device]:
             f"npu-smi info failed with status {result.returncode} ({lines[-1].strip()}); "
             "check the driver and the permissions of /dev/davinci*."
         )
-    found = parse(result.stdout)
-    if not found:
-        raise ChainError("npu-smi info lists no device; check the driver, or name the CHIP=.")
-    return found
+    return parse(result.stdout)
 
 
 def chip(found: list[Device]) -> str:
     """Return the chip name that all of ``found`` share, e.g. ``310P3``.
 
-    Raises ``ChainError`` where they differ, because a model is compiled for one chip.
+    Raises ``ChainError`` where they differ, because a model is compiled for one chip, and
+    where there is none.
     """
     names = sorted({device.name for device in found})
+    if not names:
+        raise ChainError("npu-smi info lists no device; check the driver, or name the CHIP=.")
     if len(names) != 1:
         raise ChainError(f"this machine has different chips; choose one: CHIP={' or '.join(names)}")
     return names[0]
@@ -94,7 +96,10 @@ def soc_version(name: str) -> str:
 
 
 def main() -> None:
-    print(chip(devices()))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--listing", type=Path, help="what npu-smi info printed; default: ask it")
+    args = parser.parse_args()
+    print(chip(parse(args.listing.read_text(errors="replace")) if args.listing else devices()))
 
 
 if __name__ == "__main__":

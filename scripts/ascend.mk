@@ -21,7 +21,7 @@ OM := $(if $(filter fp32,$(OM_PRECISION)),_fp32)$(if $(filter 1,$(AIPP)),_aipp)
 INPUTS := data/$(DATASET)_npu$(if $(filter 1,$(AIPP)),_aipp)
 
 # A model is for one chip, so the chip is a knob; npu-smi is asked only where it matters.
-OM_CHIP := $(or $(CHIP),$(if $(filter ascend,$(ENGINE))$(filter om om-all,$(MAKECMDGOALS)),$(shell \
+OM_CHIP := $(or $(CHIP),$(word 2,$(DETECTED)),$(if $(filter ascend,$(ENGINE))$(filter om om-all,$(MAKECMDGOALS)),$(shell \
 	scripts/detect_chip.sh $(call quote,$(PYTHON)) 2>/dev/null)))
 OM_STAMP := model/.stamp/$(NET)_om$(OM)
 INPUTS_STAMP := data/.stamp/$(notdir $(INPUTS))

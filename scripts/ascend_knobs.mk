@@ -19,7 +19,9 @@ AIS_PYTHON ?=
 
 AIS := $(or $(AIS_PYTHON),$(if $(VENV),$(VENV)/bin/python,$(PYTHON)))
 shell_quote = '$(subst ','\'',$(1))'
-DETECTED_ENGINE := $(if $(filter file,$(origin ENGINE)),$(shell \
+# An engine, and with ascend the chip: asking npu-smi takes long, so it is done once.
+DETECTED := $(if $(filter file,$(origin ENGINE)),$(shell \
 	scripts/default_engine.sh $(call shell_quote,$(AIS)) $(call shell_quote,$(PYTHON))))
+DETECTED_ENGINE := $(word 1,$(DETECTED))
 # ONNX Runtime's provider for the NPU takes a device too.
 EP_DEVICE := $(if $(filter CANNExecutionProvider,$(EP)),DEVICE=$(DEVICE))

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# default_engine.sh PYTHON FALLBACK_PYTHON: print the ENGINE to use where none is chosen.
+# default_engine.sh PYTHON FALLBACK_PYTHON: print the ENGINE to use where none is chosen,
+# and on an NPU its chip.
 #
 # ascend where atc and ais_bench (in PYTHON) are there and npu-smi answers, else openvino.
 # FALLBACK_PYTHON looks, without its own packages, while PYTHON is not made yet.
@@ -20,10 +21,11 @@ command -v atc >/dev/null || lacking="atc is not on PATH"
 try: found = u.find_spec("aclruntime") and u.find_spec("ais_bench.infer")
 except ImportError: found = None
 sys.exit(not found)' 2>/dev/null || lacking=${lacking:-"$1 has no ais_bench.infer and aclruntime"}
-[ -n "$lacking" ] || npu-smi info >/dev/null 2>&1 || lacking="npu-smi info fails"
+[ -n "$lacking" ] || listing=$(timeout 60 npu-smi info 2>/dev/null) || lacking="npu-smi info fails"
 if [ -n "$lacking" ]; then
     echo "note: npu-smi is here, but $lacking: using ENGINE=openvino; try make doctor ENGINE=ascend" >&2
     echo openvino
 else
-    echo ascend
+    # No chip where they are mixed: what needs one says so.
+    echo ascend "$("$2" "$root/python/npu.py" --listing /dev/stdin <<<"$listing" 2>/dev/null || true)"
 fi

@@ -99,9 +99,11 @@ def test_default_engine_without_an_npu(monkeypatch):
 
 
 def test_default_engine_on_an_npu(toolkit):
-    assert default_engine() == ("ascend", "")
+    assert default_engine() == ("ascend 310P3", "")
     # An environment that is still to be made is looked at through the toolkit's PYTHONPATH.
-    assert default_engine("/nonexistent/python") == ("ascend", "")
+    assert default_engine("/nonexistent/python") == ("ascend 310P3", "")
+    toolkit(FAKE_NPU="0:310P3 1:310B1")
+    assert default_engine() == ("ascend", "")
 
 
 def test_default_engine_says_why_it_is_not_the_npu(toolkit, tmp_path):
