@@ -5,7 +5,10 @@ the embeddings of images that were not calibrated on agree with float32's.
 """
 
 import argparse
+import contextlib
+import io
 import logging
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -74,16 +77,19 @@ def quantize(model: openvino.Model, images: np.ndarray) -> openvino.Model:
     """
     nncf.set_log_level(logging.ERROR)
     tail = [node.get_friendly_name() for node in keep_layers.behind(keep_layers.heavy(model)[-1])]
-    return nncf.quantize(
-        model.clone(),
-        nncf.Dataset([image[None] for image in images]),
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(images),
-        ignored_scope=nncf.IgnoredScope(names=tail),
-        advanced_parameters=AdvancedQuantizationParameters(
-            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
-        ),
-    )
+    # nncf's progress bars belong to a terminal.
+    bars = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    with contextlib.redirect_stdout(bars):
+        return nncf.quantize(
+            model.clone(),
+            nncf.Dataset([image[None] for image in images]),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(images),
+            ignored_scope=nncf.IgnoredScope(names=tail),
+            advanced_parameters=AdvancedQuantizationParameters(
+                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+            ),
+        )
 
 
 def embeddings(core: openvino.Core, model: openvino.Model, images: np.ndarray) -> np.ndarray:

@@ -8,8 +8,11 @@ from errors import exit_with
 
 
 def accuracy_lines(result: dict) -> list[str]:
-    """Return the guide's two lines for the content of an accuracy.json."""
-    return [f"accuracy: {result['accuracy']}", f"best_thresholds: {result['best_threshold']}"]
+    """Return the guide's two lines, and what INT8 was calibrated on, for an accuracy.json."""
+    lines = [f"accuracy: {result['accuracy']}", f"best_thresholds: {result['best_threshold']}"]
+    if "quantised" in result:
+        lines.append(_calibration_line(result["quantised"]["calibration"]))
+    return lines
 
 
 def perf_lines(result: dict) -> list[str]:
@@ -41,12 +44,16 @@ def tune_lines(result: dict) -> list[str]:
     ]
 
 
+def _calibration_line(source: dict) -> str:
+    own = ", the evaluation set itself, labels unused" if source["of_the_evaluation_set"] else ""
+    return f"calibrated on {source['images']} images of {source['set']}{own}"
+
+
 def quantised_lines(result: dict) -> list[str]:
     """Return how near a quantised model came to fp32, for the content of a quant.json."""
-    held, source = result["held_out"], result["calibration"]
-    own = ", the evaluation set itself, labels unused" if source["of_the_evaluation_set"] else ""
+    held = result["held_out"]
     return [
-        f"calibrated on {source['images']} images of {source['set']}{own}",
+        _calibration_line(result["calibration"]),
         f"cosine with fp32 on {held['images']} other images: mean {held['mean_cosine']:.4f}, "
         f"minimum {held['min_cosine']:.4f}",
         f"layers in INT8: {result['quantised_layers']}, kept in higher precision: "

@@ -1,6 +1,6 @@
 # Leaner graphs, INT8, and the schedule: what makes a run faster.
 
-.PHONY: fuse fuse-all quantize tune tune-all
+.PHONY: fuse fuse-all bench-fuse quantize tune tune-all
 
 fuse: $(MODEL)_bs$(BS)_fused.onnx ## Simplified ONNX -> fewer nodes, exactly -> parity gate
 fuse-all: $(BATCHES:%=$(MODEL)_bs%_fused.onnx) ## The same for each of BATCHES
@@ -11,6 +11,9 @@ $(SIZES:%=$(MODEL)_bs%_fused.onnx): $(MODEL)_bs%_fused.onnx: $(MODEL)_bs%_sim.on
 	$(STEP) fuse $@ $(MODULE) python/fuse_onnx.py --onnx $< \
 		--reference $(MODEL)_reference.npy --weights-name $(notdir $(MODEL)) \
 		--out $@ --report $(MODEL)_bs$*_fused.json
+
+bench-fuse: $(MODEL)_bs$(BS)_sim.onnx $(MODEL)_bs$(BS)_fused.onnx ## Time the graph with and without the rewrite, in turn
+	$(STEP) --alone bench-fuse $(RUN)_bs$(BS) $(MODULE) python/compare_models.py $(if $(LOOP),--loop $(LOOP)) $^
 
 quantize: $(QUANTISED)/model.xml ## ONNX -> INT8 model for OpenVINO, compared with fp32
 	@$(PYTHON_RUN) python/show.py $(QUANTISED)/quant.json

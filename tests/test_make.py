@@ -55,7 +55,7 @@ def built(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     first = project.make("-j4", *arguments(inputs, "accuracy", "perf", "LOOP=2"))
     assert sorted(steps(first.stdout)) == sorted(plan)
     assert sorted(plan) == sorted(
-        ["preprocess", "export", "fix-batch", "simplify", "embed", "score", "benchmark"]
+        ["preprocess", "export", "fix-batch", "simplify", "fuse", "embed", "score", "benchmark"]
     )
     return project
 
@@ -96,7 +96,8 @@ def test_second_run_only_prints_the_stored_result(built: Project, inputs: Path):
     [
         ("python/score.py", ["score"]),
         ("python/embed.py", ["embed", "score"]),
-        ("python/simplify_onnx.py", ["simplify", "embed", "score"]),
+        ("python/simplify_onnx.py", ["simplify", "fuse", "embed", "score"]),
+        ("python/fuse/trunk.py", ["fuse", "embed", "score"]),
         ("python/preprocess.py", ["preprocess", "embed", "score"]),
         ("python/engines/onnxruntime.py", []),
     ],
@@ -117,7 +118,7 @@ def test_changed_inputs_rebuild_and_changing_back_does_not_lie(
         made = steps(built.make(*arguments(other, "accuracy")).stdout)
         return made, json.loads((built.root / RESULT / "accuracy.json").read_text())
 
-    model = ["embed", "export", "fix-batch", "score", "simplify"]
+    model = ["embed", "export", "fix-batch", "fuse", "score", "simplify"]
     other = inputs
     _, first = accuracy()
     other = tmp_path
@@ -144,7 +145,9 @@ def test_changed_inputs_rebuild_and_changing_back_does_not_lie(
     [
         ("THREADS=1", ["embed", "score"]),
         ("UNIQUE=0", ["embed", "score"]),
-        ("OPSET=13", ["embed", "export", "fix-batch", "score", "simplify"]),
+        ("OPSET=13", ["embed", "export", "fix-batch", "fuse", "score", "simplify"]),
+        ("FUSE=0", ["embed", "score"]),
+        ("STREAMS=1", ["embed", "score"]),
         ("LOOP=9", []),
         ("BATCHES=2", []),
     ],
@@ -175,7 +178,8 @@ def test_all_batch_sizes_share_the_export(built: Project, inputs: Path):
     assert [row[2].strip() for row in rows] == ["batch", "1", "2", "4"]
     assert [row[4].strip() for row in rows[1:3]] == ["not measured"] * 2
     assert 0 <= float(rows[3][4]) <= 1
-    assert len(list((built.root / "model").glob("*.data"))) == 1
+    # One for the graphs as they are, one for the fused ones.
+    assert len(list((built.root / "model").glob("*.data"))) == 2
 
 
 def test_a_killed_run_leaves_no_half_made_target(project: Project, inputs: Path):
@@ -215,6 +219,9 @@ def test_a_killed_run_leaves_no_half_made_target(project: Project, inputs: Path)
         ("LOOP=0", "positive integer"),
         ("THREADS=all", "positive integer"),
         ("UNIQUE=yes", "0 1"),
+        ("FUSE=2", "0 1"),
+        ("STREAMS=0", "positive integer"),
+        ("CALIB=my faces.bin", "one file"),
         ("EP=$$(touch pwned)", "one name"),
         ("DATA=my faces.bin", "one file"),
         ("DATA='; touch pwned; '", "one file"),
@@ -342,4 +349,4 @@ def test_every_step_depends_on_all_the_modules_it_runs(project: Project, inputs:
             missing = names - set(head[2].split())
             assert not missing, f"{head[1]} must depend on {sorted(missing)}"
             checked.add(module[1])
-        assert {"preprocess", "export_onnx", "embed", "score", "benchmark"} <= checked
+        assert {"preprocess", "export_onnx", "fuse_onnx", "embed", "score", "benchmark"} <= checked
