@@ -67,87 +67,7 @@ PYTHON ?= python3
 V ?=
 
 include scripts/ascend_knobs.mk
-
-# ---- Allowed values. A new network or engine is a file, and an engine's precisions a line.
-
-NETS := $(patsubst python/networks/%.py,%,$(sort $(wildcard python/networks/[a-z]*.py)))
-ENGINES := $(patsubst python/engines/%.py,%,$(sort $(wildcard python/engines/[a-z]*.py))) ascend
-PRECISIONS_ascend := fp16 fp32
-PRECISIONS_onnxruntime := fp32 $(if $(EP_DEVICE),fp16)
-PRECISIONS_openvino := fp32 bf16 int8
-PRECISIONS_torch := fp32 fp16 bf16
-
-quote = '$(subst ','\'',$(1))'
-problem := $(shell scripts/check.sh \
-	one-of NET $(call quote,$(NET)) $(NETS) -- \
-	one-of ENGINE $(call quote,$(ENGINE)) $(ENGINES) -- \
-	one-of PRECISION $(call quote,$(PRECISION)) $(if $(filter $(ENGINE),$(ENGINES)),$(PRECISIONS_$(ENGINE))) -- \
-	one-of TORCH_DEVICE $(call quote,$(TORCH_DEVICE)) cuda cpu '' -- \
-	one-of TORCH_MODE $(call quote,$(TORCH_MODE)) compile graph eager '' -- \
-	number BS $(call quote,$(BS)) -- numbers BATCHES $(call quote,$(BATCHES)) -- \
-	maybe THREADS $(call quote,$(THREADS)) -- maybe STREAMS $(call quote,$(STREAMS)) -- \
-	one-of FUSE $(call quote,$(FUSE)) 0 1 -- maybe LOOP $(call quote,$(LOOP)) -- \
-	one-of BACKBONE $(call quote,$(BACKBONE)) builtin reference -- \
-	word EP $(call quote,$(EP)) -- one-of UNIQUE $(call quote,$(UNIQUE)) 0 1 -- \
-	number WARMUP $(call quote,$(WARMUP)) -- number OPSET $(call quote,$(OPSET)) -- \
-	path DATA $(call quote,$(DATA)) -- path WEIGHTS $(call quote,$(WEIGHTS)) $(if $(CALIB),-- \
-	path CALIB $(call quote,$(CALIB))))
-$(if $(problem),$(error $(problem)))
-
-# ---- Names
-
-DATASET := $(basename $(notdir $(DATA)))
-CROPS := data/$(DATASET)
-FIRSTS := data/$(DATASET)_first.npy
-LABELS := data/$(DATASET)_list.npy
-MODEL := model/model_$(NET)
-# The weights of every stage; the name carries a hash, so any will do.
-WEIGHT_DATA := $(firstword $(wildcard $(MODEL)_*.data) $(MODEL)_missing.data)
-# The last stage of the ONNX chain, the one that engines run.
-STAGE := $(if $(filter 1,$(FUSE)),fused,sim)
-RUN := result/$(NET)_$(DATASET)_$(ENGINE)_$(PRECISION)
-BACKBONE_REFERENCE := $(if $(filter reference,$(BACKBONE)),LResNet/.patched)
-SIZES := $(sort 1 $(BS) $(BATCHES))
-# What the engine runs: a file for each batch size, or one for all.
-QUANTISED := $(MODEL)_$(DATASET)_int8
-RUN_MODEL := $(if $(filter int8,$(PRECISION)),$(QUANTISED)/model.xml,$(MODEL)_bs%_$(STAGE).onnx)
-
-PY := $(if $(VENV),$(VENV)/bin/python,$(PYTHON))
-ENVIRONMENT := $(if $(VENV),$(VENV)/.installed)
-PYTHON_RUN := PY=$(call quote,$(PY)) scripts/python.sh
-STEP := @PY=$(call quote,$(PY)) V=$(call quote,$(V)) scripts/step.sh
-# Inside a STEP, which has set PY.
-MODULE := scripts/python.sh
-
-# $(call modules,NAME...): the files that a step is made by, besides its data.
-modules = $(patsubst %,python/%.py,$(1) $(if $(filter decode,$(1)),image_header) \
-	$(if $(filter verification_bin,$(1)),inert_pickle pickle_machine) atomic errors) requirements-lock.txt
-
-# A step with several products has one target, the product it writes last (grouped targets
-# mislead make -n). $(call beside,FILES) makes that target stale when one of FILES is gone.
-beside = $(if $(filter-out $(wildcard $(1)),$(1)),FORCE)
-
-# ---- Stamps: a stamp is newer than what was made with other knobs than today's.
-
-.PHONY: FORCE
-same = $(if $(subst x$(1)x,,x$(2)x)$(subst x$(2)x,,x$(1)x),,yes)
-# $(call stamp,STAMP,KNOBS,FILES): STAMP holds KNOBS and the size and time of each of FILES.
-define stamp
-$(1): $(3) $(if $(call same,$(file <$(1)),$(shell scripts/stamp.sh $(call quote,$(2)) $(3))),,FORCE)
-	@scripts/stamp.sh --write $$@ $(call quote,$(2)) $(3)
-endef
-TORCH_OPTIONS := $(if $(filter torch,$(ENGINE)),$(if $(TORCH_DEVICE), --device $(TORCH_DEVICE))$(if \
-	$(TORCH_MODE), --mode $(TORCH_MODE)))
-DATA_STAMP := data/.stamp/$(DATASET)
-WEIGHTS_STAMP := model/.stamp/$(NET)
-RUN_STAMP := $(RUN:result/%=result/.stamp/%_run)
-PERF_STAMP := $(RUN:result/%=result/.stamp/%_perf)
-$(eval $(call stamp,$(DATA_STAMP),DATA=$(DATA),$(DATA)))
-$(eval $(call stamp,$(WEIGHTS_STAMP),WEIGHTS=$(WEIGHTS) OPSET=$(OPSET) BACKBONE=$(BACKBONE),$(WEIGHTS)))
-RUN_KNOBS := EP=$(EP) $(EP_DEVICE) THREADS=$(THREADS) STREAMS=$(STREAMS) UNIQUE=$(UNIQUE) \
-	FUSE=$(FUSE)$(TORCH_OPTIONS)
-$(eval $(call stamp,$(RUN_STAMP),$(RUN_KNOBS),))
-$(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
+include scripts/names.mk
 
 ##@ Results
 
@@ -172,69 +92,12 @@ perf: $(RUN)_bs$(BS)/perf.json ## Throughput and latency at batch size BS, pure 
 perf-all: $(BATCHES:%=$(RUN)_bs%/perf.json) ## The same at each of BATCHES, and the table
 	@$(PYTHON_RUN) python/$(if $(filter ascend,$(ENGINE)),ascend_table,table).py $(^D)
 
-##@ Single steps
-
-.PHONY: preprocess onnx onnx-all sim sim-all
-
-preprocess: $(LABELS) ## DATA -> decoded crops and labels in data/
-
-$(LABELS): $(DATA) $(DATA_STAMP) $(call beside,$(CROPS)/__attrs__ $(FIRSTS)) \
-		$(call modules,preprocess verification_bin decode checksum machine progress) | $(ENVIRONMENT)
-	$(STEP) preprocess $(CROPS) $(MODULE) python/preprocess.py \
-		--bin $(DATA) --crops $(CROPS) --firsts $(FIRSTS) --labels $(LABELS)
-
-onnx: $(MODEL)_bs$(BS).onnx ## WEIGHTS -> ONNX of batch size BS
-onnx-all: $(BATCHES:%=$(MODEL)_bs%.onnx) ## The same for each of BATCHES
-
-$(MODEL).onnx: $(WEIGHTS) $(WEIGHTS_STAMP) $(call beside,$(MODEL)_reference.npy $(WEIGHT_DATA)) \
-		python/networks/__init__.py python/networks/$(NET).py $(wildcard python/networks/_*.py) \
-		$(BACKBONE_REFERENCE) $(call modules,export_onnx reference onnx_store parity crops decode checkpoint checksum) | $(ENVIRONMENT)
-	$(STEP) export $(MODEL).onnx $(MODULE) python/export_onnx.py --net $(NET) \
-		--weights $(WEIGHTS) --opset $(OPSET) --onnx $(MODEL).onnx --reference $(MODEL)_reference.npy \
-		$(if $(BACKBONE_REFERENCE),--backbone $(BACKBONE_REFERENCE:%/.patched=%))
-
-$(SIZES:%=$(MODEL)_bs%.onnx): $(MODEL)_bs%.onnx: $(MODEL).onnx $(call modules,fix_batch onnx_store)
-	$(STEP) fix-batch $@ $(MODULE) python/fix_batch.py --onnx $< --batch-size $* --out $@
-
-sim: $(MODEL)_bs$(BS)_sim.onnx ## ONNX -> onnxsim -> parity gate
-sim-all: $(BATCHES:%=$(MODEL)_bs%_sim.onnx) ## The same for each of BATCHES
-
-$(SIZES:%=$(MODEL)_bs%_sim.onnx): $(MODEL)_bs%_sim.onnx: $(MODEL)_bs%.onnx \
-		$(call modules,simplify_onnx onnx_store parity crops decode)
-	$(STEP) simplify $@ $(MODULE) python/simplify_onnx.py --onnx $< \
-		--reference $(MODEL)_reference.npy --weights-name $(notdir $(MODEL)) \
-		--out $@ --parity $(MODEL)_bs$*_parity.json
-
-ENGINE_FILES := python/engines/__init__.py python/engines/$(ENGINE).py \
-	$(call modules,configuration machine npu onnx_store crops decode checksum progress schedule \
-	quantised compiled_cache $(if $(filter torch,$(ENGINE)),onnx_to_torch flops))
-CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $* \
-	$(if $(EP),--provider $(call quote,$(EP))) $(if $(THREADS),--threads $(THREADS)) \
-	$(if $(EP_DEVICE),--device $(DEVICE))$(TORCH_OPTIONS) $(if $(STREAMS),--streams $(STREAMS)) \
-	$(if $(wildcard $(RUN)_bs$*/tune.json),--tuned $(RUN)_bs$*/tune.json)
-
-$(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy \
-		$(call modules,score evaluate metrics machine)
-	$(STEP) score $@ $(MODULE) python/score.py --embeddings $< --run $(@D)/run.json \
-		--labels $(LABELS) --out $@
-
-# ais_bench runs files, not arrays in this process: its two rules are in scripts/ascend.mk.
-ifneq ($(ENGINE),ascend)
-$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(RUN_MODEL) \
-		$(LABELS) $(RUN_STAMP) python/embed.py $(ENGINE_FILES)
-	$(STEP) --alone embed $@ $(MODULE) python/embed.py --model $< $(CONFIGURATION) \
-		$(if $(filter 1,$(UNIQUE)),--firsts $(FIRSTS)) --out $@ --run $(@D)/run.json
-
-$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(RUN_MODEL) \
-		$(LABELS) $(RUN_STAMP) $(PERF_STAMP) python/benchmark.py $(ENGINE_FILES)
-	$(STEP) --alone benchmark $@ $(MODULE) python/benchmark.py --model $< $(CONFIGURATION) \
-		--warmup $(WARMUP) $(if $(LOOP),--loop $(LOOP)) --out $@
-endif
-
+include scripts/report.mk
+include scripts/onnx.mk
+include scripts/engines.mk
+include scripts/speed.mk
+include scripts/ascend.mk
 include scripts/inputs.mk
 include scripts/reference.mk
 include scripts/bench.mk
-include scripts/speed.mk
 include scripts/project.mk
-include scripts/ascend.mk
-include scripts/report.mk

@@ -1,5 +1,7 @@
 # Leaner graphs, INT8, and the schedule: what makes a run faster.
 
+##@ Speed
+
 .PHONY: fuse fuse-all bench-fuse quantize tune tune-all
 
 fuse: $(MODEL)_bs$(BS)_fused.onnx ## Simplified ONNX -> fewer nodes, exactly -> parity gate
