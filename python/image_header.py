@@ -1,4 +1,4 @@
-"""The size that an encoded image claims, read from its header before anything is allocated."""
+"""The size that an encoded image claims, read before anything is allocated for it."""
 
 import struct
 
@@ -9,12 +9,30 @@ _START_OF_SCAN, _END = 0xDA, 0xD9
 
 
 def size(data: bytes | memoryview) -> tuple[int, int] | None:
-    """Return (width, height) in pixels of the JPEG or PNG ``data``; None for anything else."""
+    """Return (width, height) in pixels of the JPEG or PNG ``data``; None for anything else.
+
+    None too for a PNG that is cut short or animated, or whose chunks claim more than there is.
+    """
     if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return struct.unpack(">II", data[16:24]) if data[12:16] == b"IHDR" and data[23:] else None
+        return _png_size(data)
     if data[:2] == b"\xff\xd8":
         return _jpeg_size(data)
     return None
+
+
+def _png_size(data: bytes | memoryview) -> tuple[int, int] | None:
+    # Decoders allocate what a chunk claims before they read it (OpenCV 5.0: up to 4 GiB for a
+    # picture of 400 bytes), so every chunk has to fit, and the picture has to end.
+    position, kind = 8, b""
+    while kind != b"IEND":
+        if position + 12 > len(data):
+            return None
+        length, kind = struct.unpack(">I4s", data[position : position + 8])
+        # The first chunk is the header; an animation has frames with sizes of their own.
+        if (position == 8) != (kind == b"IHDR") or kind == b"acTL":
+            return None
+        position += 12 + length
+    return struct.unpack(">II", data[16:24]) if position <= len(data) else None
 
 
 def _jpeg_size(data: bytes | memoryview) -> tuple[int, int] | None:

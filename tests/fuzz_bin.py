@@ -33,10 +33,16 @@ def seeds() -> list[bytes]:
     """Small sets in every form, and the hostile pickles that are small."""
     pixels = np.full((112, 112, 3), 90, np.uint8)
     image = cv2.imencode(".png", pixels)[1].tobytes()
+    jpeg = cv2.imencode(".jpg", pixels)[1].tobytes()
     array = np.frombuffer(image, np.uint8)
-    forms = [([image, b"\xff\xd8ab"], [True]), ([array, image], np.array([False]))]
+    forms = [
+        ([image, b"\xff\xd8ab"], [True]),
+        ([jpeg, jpeg], [True]),
+        ([array, image], np.array([False])),
+    ]
     made = [pickle.dumps(f, protocol=p) for f in forms for p in range(6)]
-    return made + [data for data, _ in HOSTILE.values() if len(data) < 2000]
+    # Half of all draws begin from a file that is whole.
+    return made * 5 + [data for data, _ in HOSTILE.values() if len(data) < 2000]
 
 
 def mutated(data: bytes, other: bytes, draw: random.Random) -> bytes:

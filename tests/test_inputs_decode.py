@@ -58,6 +58,17 @@ def test_headers_cut_anywhere_have_no_size() -> None:
     assert image_header.size(encode(".bmp")) is None
 
 
+def test_chunks_that_claim_more_than_there_is() -> None:
+    data = encode(".png")
+    at = data.index(b"IDAT") - 4
+    assert image_header.size(data) == (112, 112)
+    for claim in (b"\xa2\0\0\0", b"\0\x01\0\0"):
+        assert image_header.size(data[:at] + claim + data[at + 4 :]) is None
+    animated = struct.pack(">I", 8) + b"acTL" + bytes(12)
+    assert image_header.size(data[:33] + animated + data[33:]) is None
+    assert image_header.size(data[:33] + data[8:]) is None  # two headers
+
+
 def test_both_containers_decode_to_the_same_pixels() -> None:
     data = encode(".png")
     for image in (data, np.frombuffer(data, np.uint8)):
