@@ -172,6 +172,7 @@ def _read(summary: dict[str, Any], job: Job, device: int, folder: Path) -> Part:
             f"ais_bench reports {throughput:.1f} fps on device {device}, but {mean:.4f} ms for a "
             f"batch of {job.batch_size} are {1000 * job.batch_size / mean:.1f}; see {job.log}."
         )
-    transfers = {key: summary.get(f"{key}_latency", {}).get("mean") for key in ("H2D", "D2H")}
-    numbers = {k: float(v) for k, v in transfers.items() if v is not None and math.isfinite(v)}
-    return Part(device, folder, files, times, throughput, numbers)
+    # Runtimes that do not measure the copies report zeros, and count none.
+    copies = {key: summary.get(f"{key}_latency", {}) for key in ("H2D", "D2H")}
+    transfers = {key: float(copy["mean"]) for key, copy in copies.items() if copy.get("count")}
+    return Part(device, folder, files, times, throughput, transfers)
