@@ -67,7 +67,7 @@ problem := $(shell scripts/check.sh \
 	one-of PRECISION $(call quote,$(PRECISION)) $(if $(filter $(ENGINE),$(ENGINES)),$(PRECISIONS_$(ENGINE))) -- \
 	number BS $(call quote,$(BS)) -- numbers BATCHES $(call quote,$(BATCHES)) -- \
 	maybe THREADS $(call quote,$(THREADS)) -- maybe LOOP $(call quote,$(LOOP)) -- \
-	one-of UNIQUE $(call quote,$(UNIQUE)) 0 1 -- \
+	word EP $(call quote,$(EP)) -- one-of UNIQUE $(call quote,$(UNIQUE)) 0 1 -- \
 	number WARMUP $(call quote,$(WARMUP)) -- number OPSET $(call quote,$(OPSET)) -- \
 	path DATA $(call quote,$(DATA)) -- path WEIGHTS $(call quote,$(WEIGHTS)))
 $(if $(problem),$(error $(problem)))

@@ -2,8 +2,9 @@
 # check.sh KIND NAME VALUE [ALLOWED...] [-- KIND NAME VALUE ...]: print the first wrong value, or nothing.
 #
 # Kinds: one-of (of ALLOWED), number (one positive integer), numbers (one or more), maybe (a
-# number or empty), path (a file name that neither make nor a shell would interpret), device (one
-# number), devices (0,1,...), chip (a chip's name or empty), flags (--name=value ..., or empty), unused (empty).
+# number or empty), word (a name, or empty), path (a file name that neither make nor a shell would
+# interpret), device (one number), devices (0,1,...), chip (a chip's name or empty), flags
+# (--name=value ..., or empty), unused (empty).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
@@ -20,6 +21,7 @@ check() {
     number) [[ $value =~ ^$NUMBER$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
     numbers) [[ $value =~ ^$NUMBER(\ +$NUMBER)*$ ]] || echo "$name=$value is not allowed; give positive integers" ;;
     maybe) [[ $value =~ ^($NUMBER)?$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
+    word) [[ $value =~ ^[[:alnum:]_]*$ ]] || echo "$name=$value is not allowed; give one name of letters, digits and _" ;;
     path) [[ $value =~ ^[[:alnum:]_./+@,-]+$ && $value != -* ]] ||
         echo "$name=$value is not allowed; name one file by letters, digits and . _ + @ , / -" ;;
     devices)

@@ -6,8 +6,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 python=$1 venv=$2
 shift 2
 
-if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
-    echo "error: PYTHON=$python is not Python 3.11 to 3.13; name one with PYTHON=." >&2
+if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+    echo "error: PYTHON=$python is not Python 3.11 or 3.12 (the pinned packages have no wheels for others); name one with PYTHON=." >&2
     exit 1
 fi
 if [ ! -x "$venv/bin/python" ] && ! "$python" -m venv "$venv"; then

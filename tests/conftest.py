@@ -89,3 +89,22 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = run_module("seed_checkpoint", "--net", "mobilefacenet", *arguments)
     assert made.returncode == 0, made.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def ready(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny set's crops, first.npy, list.npy, and models of batch 1, 7 and 16."""
+    from steps import export, fix, simplify
+
+    folder = tmp_path_factory.mktemp("ready")
+    products = ("--crops", folder / "crops", "--firsts", folder / "first.npy")
+    source = ("--bin", tiny / "faces.bin")
+    results = [
+        run_module("preprocess", *source, *products, "--labels", folder / "list.npy"),
+        export(tiny / "mobilefacenet.pth", folder),
+    ]
+    for batch in (1, 7, 16):
+        results += [fix(folder, batch), simplify(folder, batch)]
+    for result in results:
+        assert (result.returncode, result.stderr) == (0, "")
+    return folder

@@ -42,7 +42,7 @@ class Engine:
         self._request = self._model.create_infer_request()
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        self._request.infer([openvino.Tensor(batch, shared_memory=True)])
+        self._request.infer([openvino.Tensor(np.ascontiguousarray(batch), shared_memory=True)])
         return self._request.get_output_tensor(0).data.copy()
 
     def describe(self) -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""The chain's steps as the Makefile runs them, on files named m in a folder of the test's."""
+
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from conftest import run_module
+
+ENGINES = ["openvino", "onnxruntime"]
+
+
+def export(weights: Path, folder: Path, net: str = "mobilefacenet") -> CompletedProcess:
+    return run_module(
+        "export_onnx", "--net", net, "--weights", weights, "--opset", 11,
+        "--onnx", folder / "model_m.onnx", "--reference", folder / "reference.npy",
+    )  # fmt: skip
+
+
+def fix(folder: Path, batch: int) -> CompletedProcess:
+    out = folder / f"model_m_bs{batch}.onnx"
+    source = folder / "model_m.onnx"
+    return run_module("fix_batch", "--onnx", source, "--batch-size", batch, "--out", out)
+
+
+def simplify(folder: Path, batch: int) -> CompletedProcess:
+    stem = folder / f"model_m_bs{batch}"
+    return run_module(
+        "simplify_onnx", "--onnx", f"{stem}.onnx", "--reference", folder / "reference.npy",
+        "--weights-name", "model_m", "--out", f"{stem}_sim.onnx", "--parity", f"{stem}_parity.json",
+    )  # fmt: skip
+
+
+def embed(folder: Path, engine: str, batch: int, out: Path, *options: object, model=None):
+    return run_module(
+        "embed", "--model", model or folder / f"model_m_bs{batch}_sim.onnx",
+        "--crops", folder / "crops", "--engine", engine, "--precision", "fp32",
+        "--batch-size", batch, "--out", out / "e.npy", "--run", out / "run.json", *options,
+    )  # fmt: skip
