@@ -19,6 +19,7 @@ from errors import ChainError
 
 # Newer versions refuse any other character, and a comma would separate two inputs.
 _PATH = re.compile(r"[A-Za-z0-9_/.-]+")
+_LOOK = "import importlib.util as u; u.find_spec('ais_bench.__main__') or print('infer')"
 _RELEVANT = re.compile(r"\[ERROR\]|Error|error:|\[\w+\]\[.*\]")
 
 
@@ -63,14 +64,15 @@ def command(job: Job) -> list[str]:
         "--device": ",".join(map(str, job.devices)),
         "--warmup_count": job.warmup,
     }
+    tool = _tool(job.python)
     if job.inputs:
         options["--input"] = job.inputs
-        if len(job.devices) > 1 and _must_ask_to_divide(job.python):
+        if len(job.devices) > 1 and _must_ask_to_divide(tool):
             options["--divide_input"] = 1
     else:
         options["--loop"] = job.loop
     words = [str(word) for option in options.items() for word in option]
-    return [job.python, "-m", "ais_bench", *words]
+    return [*tool, *words]
 
 
 def run(job: Job) -> tuple[list[Part], float]:
@@ -114,11 +116,17 @@ def clear(out: Path) -> None:
     remove(out.with_name(f"{out.name}_summary.json"))
 
 
-def _must_ask_to_divide(python: str) -> bool:
+def _tool(python: str) -> list[str]:
+    # Not every build of the package can be run by its own name.
+    looked = subprocess.run([python, "-c", _LOOK], capture_output=True, text=True, check=False)
+    return [python, "-m", "ais_bench.infer" if looked.stdout.strip() == "infer" else "ais_bench"]
+
+
+def _must_ask_to_divide(tool: list[str]) -> bool:
     # Newer versions give every input to every device unless asked; older ones always divide,
     # and do not know the option.
     shown = subprocess.run(
-        [python, "-m", "ais_bench", "--help"],
+        [*tool, "--help"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -164,6 +172,7 @@ def _read(summary: dict[str, Any], job: Job, device: int, folder: Path) -> Part:
             f"ais_bench reports {throughput:.1f} fps on device {device}, but {mean:.4f} ms for a "
             f"batch of {job.batch_size} are {1000 * job.batch_size / mean:.1f}; see {job.log}."
         )
-    transfers = {key: summary.get(f"{key}_latency", {}).get("mean") for key in ("H2D", "D2H")}
-    numbers = {k: float(v) for k, v in transfers.items() if v is not None and math.isfinite(v)}
-    return Part(device, folder, files, times, throughput, numbers)
+    # Runtimes that do not measure the copies report zeros, and count none.
+    copies = {key: summary.get(f"{key}_latency", {}) for key in ("H2D", "D2H")}
+    transfers = {key: float(copy["mean"]) for key, copy in copies.items() if copy.get("count")}
+    return Part(device, folder, files, times, throughput, transfers)

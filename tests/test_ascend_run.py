@@ -10,7 +10,7 @@ import pytest
 import ais_run
 import ascend_outputs
 import npu_inputs
-from ascend import environment, make_crops, make_model
+from ascend import TOOLKIT, environment, make_crops, make_model
 from conftest import expect_error, run_module
 from crops import normalise
 from errors import ChainError
@@ -117,6 +117,16 @@ def test_failures_show_what_ais_bench_said(job, capfd):
     assert "[507033][set device 7 failed]" in capfd.readouterr().err
     with pytest.raises(ChainError, match="exit status"):
         ais_run.run(job._replace(python="/bin/false"))
+
+
+def test_a_package_without_its_own_main(job, tmp_path, monkeypatch):
+    for name in ("__init__", "infer"):
+        (tmp_path / "site/ais_bench").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "site/ais_bench" / f"{name}.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    assert ais_run.command(job)[1:3] == ["-m", "ais_bench.infer"]
+    monkeypatch.setenv("PYTHONPATH", str(TOOLKIT / "python"))
+    assert ais_run.command(job)[1:3] == ["-m", "ais_bench"]
 
 
 def test_names_that_ais_bench_refuses(job):
