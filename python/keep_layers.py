@@ -45,6 +45,22 @@ def _unquantised(node: Node, index: int):
     return source
 
 
+def only_heavy(model: Model) -> Model:
+    """Return a copy of ``model`` in which nothing but its ``heavy`` layers is quantised.
+
+    A residual trunk that is rounded to eight bits at every sum loses most of what a deep
+    IR-SE net loses (seeded ir_se100: mean cosine 0.956 with, 0.992 without), and sums and gates
+    run as fast on the numbers that they get.
+    """
+    copy = model.clone()
+    for node in copy.get_ordered_ops():
+        if node.get_type_name() == "FakeQuantize":
+            for entry in list(node.output(0).get_target_inputs()):
+                if entry.get_node().get_type_name() not in (*HEAVY, "Reshape"):
+                    entry.replace_source_output(node.input_value(0))
+    return copy
+
+
 def left_in_float(model: Model, core: openvino.Core) -> list[str]:
     """Return the layers of ``model`` that OpenVINO executes in floating point all the same.
 

@@ -152,7 +152,7 @@ def main() -> None:
     learned, held = split(args.data, args.calibration)
     model = core.read_model(str(args.onnx))
     reference = embeddings(core, model, held)
-    full = quantize(model, learned)
+    full = keep_layers.only_heavy(quantize(model, learned))
     floating = keep_layers.left_in_float(full, core)
     full = keep_layers.without(full, floating)
     losses = keep_layers.errors(full, held[:RANKING], core)
