@@ -30,9 +30,11 @@ def folder(model: Path, knobs: str) -> Iterator[Path]:
     root = model.parent / ".cache"
     path = root / hashlib.sha256(key.encode()).hexdigest()[:16]
     path.mkdir(parents=True, exist_ok=True)
-    _verify(path)
+    known = _verify(path)
     yield path
-    write_json(path / _SUMS, {entry.name: sha256(entry) for entry in _entries(path)})
+    found = {entry.name: known.get(entry.name) or sha256(entry) for entry in _entries(path)}
+    if found != known:
+        write_json(path / _SUMS, found)
     _trim(root, path)
 
 
@@ -40,14 +42,20 @@ def _entries(path: Path) -> list[Path]:
     return [entry for entry in path.iterdir() if entry.suffix == ".blob"]
 
 
-def _verify(path: Path) -> None:
+def _verify(path: Path) -> dict[str, str]:
+    """Remove what was not recorded as it is now; return the checksums of the rest."""
     try:
         sums = json.loads((path / _SUMS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         sums = {}
+    valid = {}
     for entry in _entries(path):
-        if not isinstance(sums, dict) or sums.get(entry.name) != sha256(entry):
+        digest = sha256(entry)
+        if isinstance(sums, dict) and sums.get(entry.name) == digest:
+            valid[entry.name] = digest
+        else:
             remove(entry)
+    return valid
 
 
 def _trim(root: Path, keep: Path) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import openvino
-from openvino import Model, Node
+from openvino import Model, Node, Output
 from openvino import opset13 as ops
 
 HEAVY = ("Convolution", "GroupConvolution", "MatMul")
@@ -28,12 +28,9 @@ def behind(node: Node) -> list[Node]:
     return list(found.values())
 
 
-def _unquantised(node: Node, index: int):
-    """Return what input ``index`` of ``node`` was before it was quantised.
-
-    Between the quantiser and the layer there may be a reshape: weights to groups, or Flatten.
-    """
-    source = node.input_value(index)
+def _unquantised(node: Node) -> Output:
+    """Return what ``node`` read before its input was quantised; Flatten may stand in between."""
+    source = node.input_value(0)
     if source.get_node().get_type_name() == "FakeQuantize":
         return source.get_node().input_value(0)
     if source.get_node().get_type_name() == "Reshape":
@@ -43,6 +40,22 @@ def _unquantised(node: Node, index: int):
             zero = source.get_node().get_attributes()["special_zero"]
             return ops.reshape(inner.input_value(0), shape, zero).output(0)
     return source
+
+
+def only_heavy(model: Model) -> Model:
+    """Return a copy of ``model`` in which nothing but its ``heavy`` layers is quantised.
+
+    A residual trunk that is rounded to eight bits at every sum loses most of what a deep
+    IR-SE net loses (seeded ir_se100: mean cosine 0.956 with, 0.992 without), and sums and gates
+    run as fast on the numbers that they get.
+    """
+    copy = model.clone()
+    for node in copy.get_ordered_ops():
+        if node.get_type_name() == "FakeQuantize":
+            for entry in list(node.output(0).get_target_inputs()):
+                if entry.get_node().get_type_name() not in (*HEAVY, "Reshape"):
+                    entry.replace_source_output(node.input_value(0))
+    return copy
 
 
 def left_in_float(model: Model, core: openvino.Core) -> list[str]:
@@ -61,29 +74,39 @@ def left_in_float(model: Model, core: openvino.Core) -> list[str]:
     return [name for name in names if name not in integer]
 
 
-def without(model: Model, names: list[str]) -> Model:
-    """Return a copy of ``model`` in which the layers ``names`` compute on unquantised numbers."""
+def weights(original: Model) -> dict[str, Output]:
+    """Return the weights of each of the ``heavy`` layers of ``original``, by its name."""
+    return {node.get_friendly_name(): node.input_value(1) for node in heavy(original)}
+
+
+def without(model: Model, names: list[str], exact: dict[str, Output]) -> Model:
+    """Return a copy of ``model`` in which the layers ``names`` are not quantised.
+
+    nncf has rounded the weights for good; ``exact`` holds those of the original.
+    """
     copy = model.clone()
     for node in heavy(copy):
-        if node.get_friendly_name() in names:
-            for index in range(2):
-                node.input(index).replace_source_output(_unquantised(node, index))
+        name = node.get_friendly_name()
+        if name in names:
+            node.input(0).replace_source_output(_unquantised(node))
+            node.input(1).replace_source_output(exact[name])
     return copy
 
 
-def errors(model: Model, images: np.ndarray, core: openvino.Core) -> dict[str, float]:
+def errors(
+    model: Model, exact: dict[str, Output], images: np.ndarray, core: openvino.Core
+) -> dict[str, float]:
     """Return for each layer of ``model`` what its own quantising adds: noise over signal, power.
 
-    Each layer is run on the same input with and without its quantisers; ``images``, float32
+    Each layer is run on the same input quantised and with ``exact`` weights; ``images``, float32
     (N, 3, 112, 112), go through one at a time. Layers that are not quantised are left out.
     """
     copy = model.clone()
     names, results = [], []
     for node in heavy(copy):
-        plain = [_unquantised(node, index) for index in range(2)]
-        if all(a == node.input_value(i) for i, a in enumerate(plain)):
+        if _unquantised(node) == node.input_value(0):
             continue
-        twin = _twin(node, plain)
+        twin = _twin(node, [_unquantised(node), exact[node.get_friendly_name()]])
         difference = ops.subtract(node.output(0), twin)
         axes = list(range(len(node.output(0).shape)))
         for value in (difference, twin):

@@ -15,7 +15,8 @@ $(SIZES:%=$(MODEL)_bs%_fused.onnx): $(MODEL)_bs%_fused.onnx: $(MODEL)_bs%_sim.on
 		--out $@ --report $(MODEL)_bs$*_fused.json
 
 bench-fuse: $(MODEL)_bs$(BS)_sim.onnx $(MODEL)_bs$(BS)_fused.onnx ## Time the graph with and without the rewrite, in turn
-	$(STEP) --alone bench-fuse $(RUN)_bs$(BS) $(MODULE) python/compare_models.py $(if $(LOOP),--loop $(LOOP)) $^
+	$(STEP) --alone bench-fuse $(MODEL)_bs$(BS) scripts/python.sh python/compare_models.py \
+		$(if $(LOOP),--loop $(LOOP)) $^
 
 quantize: $(QUANTISED)/model.xml ## ONNX -> INT8 model for OpenVINO, compared with fp32
 	@$(PYTHON_RUN) python/show.py $(QUANTISED)/quant.json
