@@ -263,9 +263,9 @@ def test_help_is_the_default_and_names_everything(project: Project):
     makefiles = [ROOT / "Makefile", *(ROOT / "scripts").glob("*.mk")]
     source = "\n".join(p.read_text() for p in makefiles)
     for phony in re.findall(r"^\.PHONY: (.*)$", source, re.MULTILINE):
-        for target in set(phony.split()) - {"FORCE"}:
+        for target in set(phony.split()) - {"FORCE", "verify-bs$(BS)"}:
             assert re.search(rf"^  {target} ", text, re.MULTILINE), target
-    for variable in re.findall(r"^([A-Z]+) \?=", source, re.MULTILINE):
+    for variable in re.findall(r"^([A-Z_]+) \?=", source, re.MULTILINE):
         assert re.search(rf"^  {variable} ", text, re.MULTILINE), variable
 
 
@@ -340,7 +340,9 @@ def test_every_step_depends_on_all_the_modules_it_runs(project: Project, inputs:
             module = re.search(r"\$\(MODULE\) python/(\w+)\.py", rule)
             # Only rules for this configuration: a target line, then the recipe.
             head = re.match(r"(?:#.*\n)*([^#\n\t][^:\n]*): ([^\n]*)", rule)
-            if not module or not head or "%" in head[1]:
+            # What is made anew each time need not say what it is made by.
+            fresh = not head or "/" not in head[1] or head[1] == "result/report.html"
+            if not module or fresh or "%" in head[1]:
                 continue
             needed = local_imports(ROOT / "python" / f"{module[1]}.py")
             if module[1] in ("embed", "benchmark"):
