@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import engines
 provider, precision, device = sys.argv[1:]
-options = engines.Options(precision, provider, None, int(device))
+options = engines.Options(precision=precision, provider=provider, device=device)
 engine = engines.load("onnxruntime", Path("m.onnx"), options)
 used = engine.describe()
 assert engine.run(np.ones((4, 3, 112, 112), np.float32)).shape == (4, 512)

@@ -48,6 +48,8 @@ class Engine:
     def __init__(self, model: Path, options: Options) -> None:
         if options.provider:
             raise ChainError("EP= belongs to ENGINE=onnxruntime; leave it out with torch.")
+        if options.streams:
+            raise ChainError("STREAMS= belongs to ENGINE=openvino; leave it out with torch.")
         self._precision = options.precision
         self._device = _device(options)
         cuda = self._device == "cuda"
