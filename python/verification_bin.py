@@ -21,8 +21,12 @@ _RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._r
 _SCALAR = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 _FROM_BUFFER = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")
 _ENCODE = "_codecs.encode"  # by which Python 3 writes bytes in protocols 0 to 2
+# Protocol 2 writes empty bytes as a call without arguments.
+_EMPTY = ("__builtin__.bytes", "builtins.bytes")
 _DTYPE = "numpy.dtype"
-_ALLOWED = frozenset((*_RECONSTRUCT, *_SCALAR, *_FROM_BUFFER, _ENCODE, _DTYPE, "numpy.ndarray"))
+_ALLOWED = frozenset(
+    (*_RECONSTRUCT, *_SCALAR, *_FROM_BUFFER, *_EMPTY, _ENCODE, _DTYPE, "numpy.ndarray")
+)
 _DTYPES = {"u1": np.uint8, "b1": np.bool_}
 # The file is read into memory; LFW as it is published has 64 MB.
 LARGEST = 4 << 30
@@ -92,6 +96,9 @@ class _Values:
         name = call.function.name
         if name == _ENCODE:
             return self.encoded(call)
+        if name in _EMPTY:
+            _exactly(call.arguments, 0)
+            return b""
         if name in _SCALAR:
             return self.scalar(*_exactly(call.arguments, 2))
         return self.array(call)

@@ -55,7 +55,7 @@ def main() -> None:
     args = parser.parse_args()
 
     pair = read_pair(args.a, args.b)
-    engine = configuration.load_engine(args)
+    engine = configuration.load_engine(args, throughput=False)
     if args.threshold:
         threshold, source = _number(args.threshold), "THRESHOLD="
     else:

@@ -17,7 +17,7 @@ $(VENV:%=%/.installed-dev): requirements-dev.txt $(ENVIRONMENT)
 DEV_ENVIRONMENT := $(VENV:%=%/.installed-dev)
 
 test: $(DEV_ENVIRONMENT) ## All tests
-	@$(PYTHON_RUN) -m pytest tests
+	@$(PYTHON_RUN) -m pytest -n 2 --dist loadfile tests
 
 lint: $(DEV_ENVIRONMENT) ## Check style and formatting
 	@$(PYTHON_RUN) -m ruff check .
