@@ -26,7 +26,7 @@ def files(data: Path, weights: Path) -> list[Check]:
         Check(
             f"{what} {path}",
             path.is_file() and path.stat().st_size > 0,
-            remedy=f"put it there, or name your own with {variable}=",
+            remedy=f"run make download, put it there, or name your own with {variable}=",
         )
         for what, path, variable in (
             ("verification set", data, "DATA"),
