@@ -2,7 +2,7 @@
 
 ##@ Benchmarks
 
-.PHONY: bench-peers bench-chain peak gpu-table
+.PHONY: bench-peers bench-chain peak profile profile-bs$(BS) gpu-table
 
 ## Batch sizes of bench-peers
 PEER_BATCHES ?= 1 16
@@ -51,6 +51,10 @@ endif
 
 peak: | $(ENVIRONMENT) ## The machine's arithmetic peak alone
 	@$(PYTHON_RUN) python/peak.py $(if $(THREADS),--threads $(THREADS))
+
+profile: profile-bs$(BS) ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer
+profile-bs$(BS): profile-bs%: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS)
+	@$(PYTHON_RUN) python/profile_layers.py --model $< $(CONFIGURATION)
 
 bench-chain: $(DATA) $(WEIGHTS) | $(ENVIRONMENT) ## Every step of the chain from nothing, timed
 	@PY=$(call quote,$(PY)) scripts/step.sh --alone bench-chain result/bench_chain.json \

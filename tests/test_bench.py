@@ -147,3 +147,14 @@ def test_chain_runs_in_a_copy(project: Project, tiny):
         p.relative_to(project.root).as_posix() for p in before
     }
     assert new == {"result", "result/.lock", "result/bench_chain.json"}
+
+
+def test_profile_accounts_for_the_layers(ready):
+    made = run_module(
+        "profile_layers", "--model", ready / "model_m_bs7_sim.onnx", "--crops", ready / "crops",
+        "--engine", "openvino", "--precision", "fp32", "--batch-size", 7,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    rows = [line.split("|")[1:-1] for line in made.stdout.splitlines() if line.startswith("| ")]
+    assert any(row[0].strip() == "Convolution" for row in rows)
+    assert sum(float(row[-1].strip().rstrip("%")) for row in rows[1:]) == pytest.approx(100, abs=3)

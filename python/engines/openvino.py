@@ -34,7 +34,7 @@ class Engine:
         self._device = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
         check_processor(options.precision, core)
         try:
-            self._model = _compile(core, model, options)
+            self._model = compile_model(core, model, options)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ChainError(f"OpenVINO cannot load {model} ({reason}); rebuild it.") from None
@@ -104,18 +104,30 @@ def executed(model: openvino.CompiledModel) -> dict[str, int]:
     return dict(kinds)
 
 
-def _compile(core: openvino.Core, path: Path, options: Options) -> openvino.CompiledModel:
+def compile_model(
+    core: openvino.Core, path: Path, options: Options, extra: dict[str, Any] | None = None
+) -> openvino.CompiledModel:
+    """Return the model at ``path`` (.onnx, or .xml with ``options.batch_size``) for the CPU.
+
+    ``extra`` are further properties of the runtime; with them the cache is not used.
+    """
     config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[options.precision]}
     config["PERFORMANCE_HINT"] = "LATENCY" if options.streams is None else "THROUGHPUT"
     if options.streams:
         config["NUM_STREAMS"] = options.streams
     if options.threads:
         config["INFERENCE_NUM_THREADS"] = options.threads
+    if extra:
+        return core.compile_model(_fixed(core, path, options), "CPU", config | extra)
     with compiled_cache.folder(path, f"{options.precision} {options.batch_size}") as cache:
         config["CACHE_DIR"] = str(cache)
-        if path.suffix == ".onnx":
-            return core.compile_model(str(path), "CPU", config)
-        # A quantised model serves every batch size.
-        model = core.read_model(str(path))
-        model.reshape([options.batch_size, *list(model.input(0).partial_shape)[1:]])
-        return core.compile_model(model, "CPU", config)
+        return core.compile_model(_fixed(core, path, options), "CPU", config)
+
+
+def _fixed(core: openvino.Core, path: Path, options: Options) -> openvino.Model | str:
+    if path.suffix == ".onnx":
+        return str(path)
+    # A quantised model serves every batch size.
+    model = core.read_model(str(path))
+    model.reshape([options.batch_size, *list(model.input(0).partial_shape)[1:]])
+    return model
