@@ -2,12 +2,11 @@
 
 import argparse
 from collections import defaultdict
-from pathlib import Path
 
-import configuration
 import numpy as np
 import openvino
 
+import configuration
 import engines
 from crops import batches, open_crops
 from engines.openvino import compile_model
