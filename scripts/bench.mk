@@ -43,7 +43,7 @@ $(PEERS): $(if $(filter $(DEMO_WEIGHTS),$(WEIGHTS)),$(PEER_PLAIN) \
 
 ifneq ($(filter int8,$(PRECISIONS_openvino)),)
 # Random weights are timed whatever their embeddings lose; the table shows their cosine.
-$(PEER_INT8): $(MODEL)_bs1_$(STAGE).onnx $(DATA) $(call modules,quantize quantised keep_layers \
+$(PEER_INT8): $(MODEL)_bs1_$(STAGE).onnx $(DATA) $(call modules,quantize calibration quantised keep_layers \
 		verification_bin onnx_store crops decode checksum machine progress)
 	$(STEP) --alone quantize $@ $(MODULE) python/quantize.py --onnx $< --data $(DATA) \
 		--calibration $(DATA) --min-cosine -1 --out $(@D)

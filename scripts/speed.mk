@@ -27,7 +27,7 @@ $(eval $(call stamp,$(INT8_STAMP),FUSE=$(FUSE) CALIB=$(CALIBRATION),$(CALIBRATIO
 
 $(QUANTISED)/model.xml: $(MODEL)_bs1_$(STAGE).onnx $(DATA) $(CALIBRATION) $(INT8_STAMP) $(DATA_STAMP) \
 		$(call beside,$(QUANTISED)/model.bin $(QUANTISED)/quant.json) \
-		$(call modules,quantize quantised keep_layers verification_bin onnx_store crops decode \
+		$(call modules,quantize calibration quantised keep_layers verification_bin onnx_store crops decode \
 		checksum machine progress)
 	$(STEP) --alone quantize $@ $(MODULE) python/quantize.py --onnx $< --data $(DATA) \
 		--calibration $(CALIBRATION) --out $(QUANTISED)

@@ -7,6 +7,7 @@ import numpy as np
 import openvino
 import pytest
 
+import calibration
 import engines
 import keep_layers
 import quantised
@@ -46,7 +47,7 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def images(tiny: Path) -> np.ndarray:
-    return np.stack(list(quantize.sample(tiny / "faces.bin", 7, 5, set()).values()))
+    return np.stack(list(calibration.sample(tiny / "faces.bin", 7, 5, set()).values()))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_the_report(ready: Path, made: Path, tiny: Path):
 
 
 def test_calibration_and_comparison_share_no_image(tiny: Path):
-    learned, held = quantize.split(tiny / "faces.bin", tiny / "faces.bin")
+    learned, held = calibration.split(tiny / "faces.bin", tiny / "faces.bin")
     assert not {a.tobytes() for a in learned} & {b.tobytes() for b in held}
 
 
