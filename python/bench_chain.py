@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
-import machine
-from atomic import write_json
-from crops import VIEWS
-from errors import ChainError, exit_with
-from table import aligned
+from common import machine
+from common.errors import ChainError, exit_with
+from common.files import write_json
+from common.shapes import VIEWS
+from common.table import aligned
+from evaluation.published import figures
 
 # What scripts/step.sh prints for a step that is done.
 _STEP = re.compile(r"^  (\S+) +(\S+) +(\d+\.\d) s$")
-# The guide's own scripts on a 2-core machine, LFW; no other figure of theirs is known.
-GUIDE = {"preprocess": 15.6}
 # Steps that an accuracy takes once the model is there.
 JOB = ("preprocess", "embed", "score")
 
@@ -96,11 +95,13 @@ def jobs(
 
 def text(result: dict[str, Any]) -> str:
     """Return the content of a bench_chain.json as two Markdown tables."""
-    lfw = result["dataset"] == "lfw"
+    guide = figures()["guide"]
+    # No other figure of the guide's own scripts is known.
+    known = {"preprocess": guide["preprocess_s"]} if result["dataset"] == guide["dataset"] else {}
     stages = [["stage", "seconds", "the guide's way"]]
     for row in result["stages"]:
-        known = GUIDE.get(row["stage"]) if lfw else None
-        stages.append([row["stage"], f"{row['seconds']:.1f}", f"{known} s" if known else "-"])
+        slow = f"{known[row['stage']]} s" if row["stage"] in known else "-"
+        stages.append([row["stage"], f"{row['seconds']:.1f}", slow])
     times = [["accuracy job", "seconds", "", "times as fast"]]
     times += [
         [j["job"], f"{j['seconds']:.1f}", j["how"], f"{j['faster']:.1f}"] for j in result["jobs"]
@@ -130,8 +131,10 @@ def main() -> None:
     steps = read_steps(args.steps.read_text(encoding="utf-8"))
     (run_file,) = args.project.glob("result/*/run.json")
     run = json.loads(run_file.read_text(encoding="utf-8"))
-    firsts = np.load(args.project / "data" / f"{run['dataset']}_first.npy", allow_pickle=False)
-    counts = {"images": len(firsts), "different": len(np.unique(firsts))}
+    unique_index = np.load(
+        args.project / "data" / f"{run['dataset']}_unique.npy", allow_pickle=False
+    )
+    counts = {"images": len(unique_index), "different": len(np.unique(unique_index))}
     perfs = [json.loads(p.read_text("utf-8")) for p in args.project.glob("result/*/perf.json")]
     guide = next(p["throughput_fps"] for p in perfs if p["engine"] == "onnxruntime")
     ours = [p for p in perfs if p["engine"] == "openvino"]

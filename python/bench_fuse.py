@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 import engines
-import onnx_store
-import parity
-from errors import ChainError, exit_with
+from common.errors import ChainError, exit_with
+from onnx_graph import parity, store
 
 RUNTIMES = (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
 
@@ -45,10 +44,10 @@ def main() -> None:
             print(f"| {name} {precision} | {error} | | | |")
             continue
         size = runs[0].describe()["batch_size"]
-        images = parity.reference_input()
+        images = parity.images()
         batch = images[np.arange(size) % len(images)]
         for model, row in zip(args.models, rates(runs, batch, args.loop), strict=True):
-            nodes = len(onnx_store.load_graph(model).graph.node)
+            nodes = len(store.load_graph(model).graph.node)
             print(
                 f"| {name} {precision} | {model.name} | {np.median(row):.2f} | {row.max():.2f} "
                 f"| {nodes} |"

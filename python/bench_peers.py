@@ -1,4 +1,4 @@
-"""Every contender and the machine's peak in alternating rounds on the same inputs -> ratios."""
+"""Every backend and the machine's peak in alternating rounds on the same inputs -> ratios."""
 
 import argparse
 import tempfile
@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 
-import flops
-import machine
-import onnx_store
-import peak
-from atomic import write_json
-from checksum import sha256
-from crops import batches, open_crops
-from errors import ChainError, exit_with
-from parity import compare
-from peer_process import PeerProcess
-from peers import Contender
-from progress import progress
+from bench import peak
+from bench.backend_process import BackendProcess
+from bench.backends import Backend
+from common import machine
+from common.checksum import sha256
+from common.errors import ChainError, exit_with
+from common.files import write_json
+from common.progress import progress
+from dataset.crops import first_batch, open_crops
+from onnx_graph import flops, store
+from onnx_graph.parity import compare
 
 EAGER = "PyTorch, eager"
 ORT = "ONNX Runtime"
@@ -27,34 +26,34 @@ DEFAULT = "OpenVINO"
 FLOAT32 = "OpenVINO, fp32"
 
 
-def contenders(args: argparse.Namespace, plain: Path, batch_size: int) -> list[Contender]:
+def backends_of(args: argparse.Namespace, plain: Path, batch_size: int) -> list[Backend]:
     """Return who runs at ``batch_size``: the peers on the ``plain`` export, then this project."""
     common = {"batch_size": batch_size, "threads": args.threads}
     found = [
-        Contender(EAGER, "pytorch", args.weights, net=args.net, **common),
-        Contender(ORT, "onnxruntime", plain, **common),
-        Contender(DEFAULT, "openvino", plain, **common),
-        Contender(FLOAT32, "openvino", plain, precision="fp32", **common),
+        Backend(EAGER, "pytorch", args.weights, net=args.net, **common),
+        Backend(ORT, "onnxruntime", plain, **common),
+        Backend(DEFAULT, "openvino", plain, **common),
+        Backend(FLOAT32, "openvino", plain, precision="fp32", **common),
     ]
     for given in dict.fromkeys(args.ours):
         precision, _, name = given.partition("=")
         path = Path(name)
-        # A quantised model has no batch size of its own.
+        # A quantized model has no batch size of its own.
         if path.suffix != ".onnx" or flops.batch_size(path) == batch_size:
             ours = {"precision": precision, "ours": True, **common}
-            found.append(Contender(f"this project, {precision}", "engine", path, **ours))
+            found.append(Backend(f"this project, {precision}", "engine", path, **ours))
     return found
 
 
 def rounds(
-    processes: list[PeerProcess], program: Path | None, cpus: list[int], args: argparse.Namespace
+    processes: list[BackendProcess], program: Path | None, cpus: list[int], args: argparse.Namespace
 ) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, str]]:
     """Measure everybody and the peak once a round, every other round in reverse order.
 
-    Returns images a second by contender, GFLOP/s by precision, and for each precision the
+    Returns images a second by backend, GFLOP/s by precision, and for each precision the
     kernel, or the reason why its peak is not measured.
     """
-    rates: dict[str, list[float]] = {p.contender.name: [] for p in processes}
+    rates: dict[str, list[float]] = {p.backend.name: [] for p in processes}
     peaks: dict[str, list[float]] = {}
     kernels: dict[str, str] = {}
 
@@ -69,8 +68,8 @@ def rounds(
             peaks.setdefault(precision, []).append(result.gflops)
             kernels[precision] = result.kernel
 
-    def measure_rate(process: PeerProcess) -> None:
-        rates[process.contender.name].append(process.images_per_second(args.seconds))
+    def measure_rate(process: BackendProcess) -> None:
+        rates[process.backend.name].append(process.images_per_second(args.seconds))
 
     turns = [(measure_peak, precision) for precision in peak.PRECISIONS]
     turns += [(measure_rate, process) for process in processes]
@@ -89,35 +88,33 @@ def spread(values: list[float]) -> dict[str, float]:
 def run_size(
     args: argparse.Namespace, plain: Path, program: Path | None, cpus: list[int]
 ) -> dict[str, Any]:
-    """Return the result of one batch size, that of ``plain``: every contender and its ratios."""
+    """Return the result of one batch size, that of ``plain``: every backend and its ratios."""
     batch_size = flops.batch_size(plain)
-    crops = open_crops(args.crops)
-    which = np.arange(min(len(crops), batch_size))
-    batch = next(batches(crops, which, batch_size)).input
+    batch = first_batch(args.crops, batch_size)
     cost = flops.count(plain) / batch_size
     unavailable: dict[str, str] = {}
     with ExitStack() as stack:
         processes = []
-        for contender in contenders(args, plain, batch_size):
+        for backend in backends_of(args, plain, batch_size):
             try:
-                processes.append(stack.enter_context(PeerProcess(contender, batch)))
+                processes.append(stack.enter_context(BackendProcess(backend, batch)))
             except ChainError as reason:
                 # A precision that this processor lacks is a result; a peer that fails is a fault.
-                if not contender.ours or contender.precision == "fp32":
+                if not backend.ours or backend.precision == "fp32":
                     raise
-                unavailable[contender.name] = str(reason)
+                unavailable[backend.name] = str(reason)
         rates, peaks, kernels = rounds(processes, program, cpus, args)
         reference = processes[0].output
         rows = []
         for process in processes:
-            name, precision = process.contender.name, process.used["precision"]
+            name, precision = process.backend.name, process.used["precision"]
             own = np.array(rates[name])
             row = {
                 "name": name,
-                "ours": process.contender.ours,
+                "ours": process.backend.ours,
                 "precision": precision,
                 "versions": process.used["versions"],
-                "model": process.contender.model.name,
+                "model": process.backend.model.name,
                 "fps": spread(own.tolist()),
                 "fps_rounds": own.tolist(),
                 # Ratios are taken within a round, so that a slow moment strikes both sides.
@@ -158,7 +155,7 @@ def main() -> None:
     for path in args.plain:
         if not flops.batch_size(path):
             raise ChainError(f"{path} has a symbolic batch; give what make onnx BS= makes.")
-        if onnx_store.metadata(onnx_store.load_graph(path)).get("weights_sha256") != weights:
+        if store.metadata(store.load_graph(path)).get("weights_sha256") != weights:
             raise ChainError(f"{path} was not exported from {args.weights}; run make onnx again.")
     with tempfile.TemporaryDirectory() as folder:
         try:

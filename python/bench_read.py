@@ -1,21 +1,20 @@
 """What reading safely costs: safe reading plus decoding against plain pickle plus decoding.
 
-    PYTHONPATH=python .venv/bin/python tests/bench_read.py SET.bin [ROUNDS]
-
 Plain pickle executes whatever the file contains: run this on files that you trust.
 """
 
+import argparse
 import pickle
 import statistics
-import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-import verification_bin
-from decode import decode
+from common.errors import exit_with
+from dataset import verification_bin
+from dataset.decode import decode
 
 
 def plain(path: Path) -> None:
@@ -33,7 +32,11 @@ def safe(path: Path) -> None:
 
 
 def main() -> None:
-    path, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 7
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path", type=Path, help="verification .bin")
+    parser.add_argument("--rounds", type=int, default=7)
+    args = parser.parse_args()
+    path, rounds = args.path, args.rounds
     cv2.setNumThreads(1)
     seconds: dict[str, list[float]] = {"plain": [], "safe": []}
     for turn in range(rounds + 1):
@@ -50,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-import ais_run
-import ascend_record
-from atomic import write_json
-from benchmark import MIN_LOOPS, MIN_SECONDS, summarise
-from errors import exit_with
+from ascend import ais_bench, run_record
+from common.errors import exit_with
+from common.files import write_json
+from inference.timing import MIN_LOOPS, MIN_SECONDS, summarise
 
 # What newer versions of ais_bench accept at most.
 MAX_LOOPS = 100_000
@@ -19,14 +18,14 @@ SCOPE = "device-only: execution on the NPU; copies, files and pre- and postproce
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    ascend_record.add_arguments(parser)
+    run_record.add_arguments(parser)
     parser.add_argument("--warmup", type=int, required=True, help="untimed runs")
     parser.add_argument("--loop", type=int, help="timed runs (default: 100 and ten seconds)")
     parser.add_argument("--out", type=Path, required=True, help="perf JSON to write")
     args = parser.parse_args()
 
-    model = ascend_record.load_model_record(args.om, args.batch_size)
-    job = ais_run.Job(
+    model = run_record.load_model_record(args.om, args.batch_size)
+    job = ais_bench.Job(
         python=args.python,
         om=args.om,
         batch_size=args.batch_size,
@@ -38,11 +37,11 @@ def main() -> None:
         out=args.out.parent / "ais_bench_perf",
         log=args.log,
     )
-    parts, wall = ais_run.run(job)
+    parts, wall = ais_bench.run(job)
     mean = np.mean([t for part in parts for t in part.times_ms])
     if not args.loop and mean * MIN_LOOPS < 1000 * MIN_SECONDS:
         job = job._replace(loop=min(math.ceil(1000 * MIN_SECONDS / mean), MAX_LOOPS))
-        parts, wall = ais_run.run(job)
+        parts, wall = ais_bench.run(job)
     seconds = np.array([t for part in parts for t in part.times_ms]) / 1000
     loop = min(len(part.times_ms) for part in parts)
     result = summarise(seconds, args.batch_size) | {
@@ -56,8 +55,8 @@ def main() -> None:
         "loop": loop,
         "warmup": args.warmup,
     }
-    write_json(args.out, ascend_record.record(args, model) | result)
-    ais_run.clear(job.out)
+    write_json(args.out, run_record.record(args, model) | result)
+    ais_bench.clear(job.out)
 
 
 if __name__ == "__main__":

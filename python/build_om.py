@@ -9,18 +9,11 @@ from pathlib import Path
 
 import onnx
 
-import aipp
-import atc
-import npu
-import onnx_store
-from atomic import replacing, write_json
-from checksum import sha256
-from errors import ChainError, exit_with
-
-
-def record_path(om: Path) -> Path:
-    """Return the name of the record of the model ``om``."""
-    return om.with_name(om.name + ".json")
+from ascend import aipp, atc, npu, run_record
+from common.checksum import sha256
+from common.errors import ChainError, exit_with
+from common.files import replacing, write_json
+from onnx_graph import store
 
 
 def convert(model: onnx.ModelProto, arguments: list[str], log: Path, folder: Path) -> Path:
@@ -60,7 +53,6 @@ def main() -> None:
     parser.add_argument("--chip", help="chip name (default: ask npu-smi)")
     parser.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
     parser.add_argument("--aipp", action="store_true", help="uint8 NHWC input, normalised by AIPP")
-    parser.add_argument("--tune", action="store_true", help="flags that make this net faster")
     parser.add_argument("--flags", default="", help="further flags for atc, separated by blanks")
     parser.add_argument("--log", type=Path, required=True, help="file for atc's output")
     parser.add_argument("--out", type=Path, required=True, help=".om file to write")
@@ -76,18 +68,18 @@ def main() -> None:
     model = onnx.load(str(args.onnx))
     (image,) = model.graph.input
     if image.type.tensor_type.shape.dim[0].dim_value != args.batch_size:
-        raise ChainError(f"{args.onnx} has not batch size {args.batch_size}; remove it, run make.")
+        raise ChainError(
+            f"{args.onnx} does not have batch size {args.batch_size}; remove it and run make."
+        )
     arguments = atc.flags(
         batch_size=args.batch_size,
         soc_version=soc_version,
         input_name=image.name,
         precision=args.precision,
         aipp=args.aipp,
-        tune=args.tune,
-        operators={node.op_type for node in model.graph.node},
         extra=extra,
     )
-    metadata = onnx_store.metadata(model)
+    metadata = store.metadata(model)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=args.out.parent, prefix=".atc.tmp-") as folder,
@@ -97,9 +89,10 @@ def main() -> None:
         # Newer versions of ais_bench refuse what others may write.
         temporary.chmod(0o644)
         write_json(
-            record_path(args.out),
+            run_record.path_of(args.out),
             {
                 "net": metadata["net"],
+                "checkpoint": metadata["checkpoint"],
                 "batch_size": args.batch_size,
                 "soc_version": soc_version,
                 "precision": precision,

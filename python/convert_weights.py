@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import checkpoint
-import checkpoint_description
-from atomic import replacing
-from errors import ChainError, exit_with
-from inert_pickle import Call, Refused
+from checkpoint import description, state_dict
+from common.errors import ChainError, exit_with
+from common.files import replacing
+from safe_pickle.reader import Call, Refused
 
 
 def _mapping(value: Any) -> dict[Any, Any] | None:
@@ -31,17 +30,16 @@ def convert(path: Path) -> dict[str, Tensor]:
     Raises ``ChainError`` where the file is damaged or holds no state dict.
     """
     try:
-        described, storages = checkpoint_description.load(path)
+        described, storages = description.load(path)
         # Only the branch with the weights is turned into tensors: an optimizer has twice as many.
-        for _ in range(checkpoint.LEVELS):
+        for _ in range(state_dict.LEVELS):
             mapping = _mapping(described) or {}
-            inner = next((k for k in checkpoint.NESTED if _mapping(mapping.get(k))), None)
+            inner = next((k for k in state_dict.NESTED if _mapping(mapping.get(k))), None)
             described = described if inner is None else mapping[inner]
         tensors = {
-            k: checkpoint_description.tensor(v, storages)
-            for k, v in (_mapping(described) or {}).items()
+            k: description.tensor(v, storages) for k, v in (_mapping(described) or {}).items()
         }
-        state = checkpoint.select(tensors)
+        state = state_dict.select(tensors)
     except Refused as error:
         raise ChainError(f"{path} cannot be converted ({error}); get a fresh copy.") from None
     if state is None:

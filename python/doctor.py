@@ -9,9 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
-import doctor_ascend
-import doctor_python
-from doctor_check import Check, run
+from host_checks import npu_host, packages
+from host_checks.check import Check, run
 
 # Models of every batch size, logs and results; the inputs of an NPU come on top.
 _BASE_BYTES = 1_000_000_000
@@ -40,8 +39,8 @@ def disk(args: argparse.Namespace) -> Check:
     needed = _BASE_BYTES
     if args.engine == "ascend" and not args.inputs.is_dir():
         images = 12_000
-        if args.firsts.is_file():
-            images = (args.firsts.stat().st_size - _NPY_HEADER) // _NPY_ITEM
+        if args.unique_index.is_file():
+            images = (args.unique_index.stat().st_size - _NPY_HEADER) // _NPY_ITEM
         elif args.data.is_file():
             images = args.data.stat().st_size // _JPEG_BYTES
         needed += images * _VIEWS_BYTES // (4 if args.aipp else 1)
@@ -64,20 +63,22 @@ def main() -> None:
     parser.add_argument("--aipp", action="store_true")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--firsts", type=Path, required=True, help="repeats of the decoded set")
+    parser.add_argument(
+        "--unique-index", type=Path, required=True, help="of the decoded set"
+    )
     parser.add_argument("--inputs", type=Path, required=True, help="folder of the NPU's inputs")
     args = parser.parse_args()
 
     print(f"ENGINE={args.engine}")
     numbers = [int(number) for number in args.devices.split(",")]
-    checks = [*doctor_python.checks(args.python)]
+    checks = [*packages.checks(args.python)]
     if args.engine == "ascend":
-        checks += doctor_ascend.toolkit()
-        checks += doctor_ascend.devices(numbers, args.chip)
-        checks += doctor_ascend.ais_bench(args.ais_python)
+        checks += npu_host.toolkit()
+        checks += npu_host.devices(numbers, args.chip)
+        checks += npu_host.ais_bench(args.ais_python)
     elif args.provider == "CANNExecutionProvider":
-        checks += doctor_ascend.devices(numbers, args.chip)
-        checks += doctor_python.provider(args.python, args.provider)
+        checks += npu_host.devices(numbers, args.chip)
+        checks += packages.provider(args.python, args.provider)
     checks += [disk(args), *files(args.data, args.weights)]
     sys.exit(run(checks))
 

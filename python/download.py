@@ -17,13 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fetch_gdrive
-import fetch_obs
-import verification_bin
-import web_page
-from atomic import remove, write_json
-from checksum import sha256
-from errors import ChainError, FetchError, exit_with
+from common.checksum import sha256
+from common.errors import ChainError, FetchError, exit_with
+from common.files import remove, write_json
+from dataset import verification_bin
+from fetch import gdrive, obs, web_page
 
 RECORDS = ".downloads.json"  # beside the files: what the first download of each was
 _GDRIVE = re.compile(r"https://drive\.google\.com/(?:file/d/|(?:open|uc)\?(?:.*&)?id=)([\w-]+)")
@@ -80,8 +78,8 @@ def _fetch(source: str, partial: Path) -> None:
     if drive := _GDRIVE.match(source):
         scheme, rest = "gdrive", drive[1]
     fetchers: dict[str, Callable[[], None]] = {
-        "gdrive": lambda: fetch_gdrive.fetch(rest, partial),
-        "obs": lambda: fetch_obs.fetch(source, partial),
+        "gdrive": lambda: gdrive.fetch(rest, partial),
+        "obs": lambda: obs.fetch(source, partial),
         "http": lambda: _fetch_http(source, partial),
         "https": lambda: _fetch_http(source, partial),
         "file": lambda: _copy(source, partial),
@@ -93,10 +91,10 @@ def _fetch(source: str, partial: Path) -> None:
 
 def _fetch_http(url: str, partial: Path) -> None:
     try:
-        import fetch_http
+        from fetch import http
     except ImportError:
         raise FetchError("requests is not installed in this Python environment") from None
-    fetch_http.fetch(url, partial, float(os.environ.get("DOWNLOAD_BACKOFF", "1")))
+    http.fetch(url, partial, float(os.environ.get("DOWNLOAD_BACKOFF", "1")))
 
 
 def _copy(url: str, partial: Path) -> None:

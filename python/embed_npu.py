@@ -6,54 +6,46 @@ from pathlib import Path
 
 import numpy as np
 
-import ais_run
-import ascend_outputs
-import ascend_record
-import npu_inputs
-from atomic import write_json, write_npy
-from crops import VIEWS, open_crops
-from errors import ChainError, exit_with
+from ascend import ais_bench, input_files, output_files, run_record
+from common.errors import ChainError, exit_with
+from common.files import write_json, write_npy
+from common.shapes import VIEWS
+from dataset.crops import open_crops
+from inference.embedding import read_unique_index, to_unit_length
 
 
-def embeddings_of(outputs: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+def embeddings_of(outputs: np.ndarray, unique_index: np.ndarray) -> np.ndarray:
     """Return float32 (images, 512): the L2-normalised sum of both views, as for every engine.
 
     ``outputs``, float32 (2 * n, 512), holds crop and mirror image in turn for each of the n
-    different values in ``firsts``, int (images,), ascending.
+    different values in ``unique_index``, int (images,), ascending.
     """
-    sums = outputs[0::VIEWS] + outputs[1::VIEWS]
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    which, inverse = np.unique(firsts, return_inverse=True)
-    if not norms.all():
-        raise ChainError(f"image {which[norms.argmin()]} has an embedding of length zero.")
-    return (sums / norms)[inverse]
+    which, inverse = np.unique(unique_index, return_inverse=True)
+    return to_unit_length(outputs[0::VIEWS] + outputs[1::VIEWS], which)[inverse]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    ascend_record.add_arguments(parser)
-    parser.add_argument("--firsts", type=Path, help="repeats .npy (default: run every crop)")
+    run_record.add_arguments(parser)
+    parser.add_argument("--unique-index", type=Path, help=".npy (default: run every crop)")
     parser.add_argument("--inputs", type=Path, required=True, help="record of the input folder")
     parser.add_argument("--out", type=Path, required=True, help="embeddings .npy to write")
     parser.add_argument("--run", type=Path, required=True, help="JSON record to write")
     args = parser.parse_args()
 
-    model = ascend_record.load_model_record(args.om, args.batch_size)
+    model = run_record.load_model_record(args.om, args.batch_size)
     crops = open_crops(args.crops)
-    every = np.arange(len(crops))
-    firsts = np.load(args.firsts, allow_pickle=False) if args.firsts else every
-    if firsts.shape != every.shape:
-        raise ChainError(f"{args.firsts} does not fit {args.crops}; run make preprocess.")
-    which = np.unique(firsts)
-    stems = npu_inputs.stems(which)
+    unique_index = read_unique_index(args.unique_index, len(crops))
+    which = np.unique(unique_index)
+    stems = input_files.stems(which)
     # Each device gets an equal share, rounded up; with too few inputs the last get none.
     share = math.ceil(len(stems) / len(args.devices))
     if math.ceil(len(stems) / share) < len(args.devices):
         raise ChainError(f"{len(stems)} inputs are too few for {len(args.devices)} devices.")
-    folder = npu_inputs.folder_of(args.inputs)
-    npu_inputs.check(folder, crops, which, model["aipp"])
+    folder = input_files.folder_of(args.inputs)
+    input_files.check(folder, crops, which, model["aipp"])
 
-    job = ais_run.Job(
+    job = ais_bench.Job(
         python=args.python,
         om=args.om,
         batch_size=args.batch_size,
@@ -65,10 +57,10 @@ def main() -> None:
         out=args.out.parent / "ais_bench",
         log=args.log,
     )
-    parts, wall = ais_run.run(job)
-    outputs = ascend_outputs.collect(parts, stems, args.outfmt, args.batch_size)
-    embeddings = embeddings_of(outputs, firsts)
-    run = ascend_record.record(args, model) | {
+    parts, wall = ais_bench.run(job)
+    outputs = output_files.collect(parts, stems, args.outfmt, args.batch_size)
+    embeddings = embeddings_of(outputs, unique_index)
+    run = run_record.record(args, model) | {
         "images": len(crops),
         "inferences": len(stems),
         "flip": True,
@@ -82,7 +74,7 @@ def main() -> None:
     }
     write_json(args.run, run)
     write_npy(args.out, embeddings)
-    ais_run.clear(job.out)
+    ais_bench.clear(job.out)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,13 @@ import torch
 from torch import nn
 
 import networks
-import onnx_store
-import parity
-import reference as public_reference
-from atomic import write_npy
-from checkpoint import load_into
-from checksum import sha256
-from decode import SIDE
-from errors import exit_with
+from checkpoint.state_dict import load_into
+from common.checksum import sha256
+from common.errors import exit_with
+from common.files import write_npy
+from common.shapes import SIDE
+from onnx_graph import parity, store
+from reference import checkout
 
 INPUT, OUTPUT = "image", "output1"
 
@@ -54,25 +53,29 @@ def main() -> None:
     parser.add_argument("--net", required=True, help="network name")
     parser.add_argument("--weights", type=Path, required=True, help="PyTorch checkpoint")
     parser.add_argument("--opset", type=int, required=True, help="ONNX opset")
+    parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
     parser.add_argument("--onnx", type=Path, required=True, help="ONNX file to write")
-    parser.add_argument("--reference", type=Path, required=True, help=".npy to write")
+    parser.add_argument(
+        "--baseline", type=Path, required=True, help="PyTorch's output, .npy"
+    )
     parser.add_argument("--backbone", type=Path, help="take the class from this reference checkout")
     args = parser.parse_args()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
     with torch.device("meta"):
         if args.backbone:
-            network = public_reference.build(args.backbone, args.net)
+            network = checkout.build(args.backbone, args.net)
         else:
             network = networks.build(args.net)
     load_into(network, args.weights, args.net)
     with torch.inference_mode():
-        reference = network(torch.from_numpy(parity.reference_input())).numpy()
+        baseline = network(torch.from_numpy(parity.images())).numpy()
     model = export(network, args.opset)
-    onnx_store.set_metadata(
+    store.set_metadata(
         model,
         {
             "net": args.net,
+            "checkpoint": args.weights.stem,
             "weights_sha256": sha256(args.weights),
             "torch": torch.__version__,
             "opset": str(args.opset),
@@ -82,10 +85,10 @@ def main() -> None:
 
     def check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
-        parity.gate(path, reference, f"the ONNX export of {args.weights}")
+        parity.gate(path, baseline, f"the ONNX export of {args.weights}")
 
-    write_npy(args.reference, reference.astype(np.float32))
-    onnx_store.publish(model, args.onnx, args.onnx.stem, check)
+    write_npy(args.baseline, baseline.astype(np.float32))
+    store.publish(model, args.onnx, args.weights_name, check)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto, ValueInfoProto
 
-import onnx_store
-from atomic import replacing
-from errors import ChainError, exit_with
+from common.errors import ChainError, exit_with
+from common.files import replacing
+from onnx_graph import store
 
 
 def fix_batch(model: ModelProto, batch_size: int) -> ModelProto:
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
     args = parser.parse_args()
-    fixed = fix_batch(onnx_store.load_graph(args.onnx), args.batch_size)
+    fixed = fix_batch(store.load_graph(args.onnx), args.batch_size)
     with replacing(args.out) as temporary:
         temporary.write_bytes(fixed.SerializeToString(deterministic=True))
         onnx.checker.check_model(str(temporary))

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-import onnx_store
-import parity
-from atomic import write_json
-from errors import exit_with
-from fuse.folds import drop_identities, fold_norms_back, fold_norms_on, separate_slopes
-from fuse.graph import Graph, count
-from fuse.trunk import carry_shifts
+from common.errors import exit_with
+from common.files import write_json
+from fusion.folds import drop_identities, fold_norms_back, fold_norms_on, separate_slopes
+from fusion.graph import Graph, count
+from fusion.trunk import carry_shifts
+from onnx_graph import parity, store
 
 
 def fuse(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, object]]:
@@ -50,22 +49,22 @@ def fuse(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, object]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--onnx", type=Path, required=True, help="simplified ONNX file")
-    parser.add_argument("--reference", type=Path, required=True, help="PyTorch's output, .npy")
+    parser.add_argument("--baseline", type=Path, required=True, help="PyTorch's output, .npy")
     parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
     parser.add_argument("--report", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()
-    reference = np.load(args.reference)
+    baseline = np.load(args.baseline)
     model, report = fuse(onnx.load(str(args.onnx)))
     if report["untouched"]:
         print(f"{args.onnx} is left as it is: {report['untouched']}.", file=sys.stderr)
 
     def check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
-        report["parity"] = parity.gate(path, reference, f"the fused {args.onnx}")
+        report["parity"] = parity.gate(path, baseline, f"the fused {args.onnx}")
         write_json(args.report, report)
 
-    onnx_store.publish(model, args.out, args.weights_name, check)
+    store.publish(model, args.out, args.weights_name, check)
 
 
 if __name__ == "__main__":

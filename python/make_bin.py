@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import verification_bin
-from atomic import remove
-from decode import pixels
-from errors import ChainError, exit_with
+from common.errors import ChainError, exit_with
+from common.files import remove
+from dataset import verification_bin
+from dataset.decode import pixels
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from skimage.data import lfw_subset
 
-import verification_bin
-from decode import SIDE
-from errors import exit_with
+from common.errors import exit_with
+from common.shapes import SIDE
+from dataset import verification_bin
 
 FACES = 100  # lfw_subset holds 100 faces, then 100 patches that are none
 SEED = 112

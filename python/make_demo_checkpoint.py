@@ -1,4 +1,4 @@
-"""A seeded checkpoint of a network, its batch-norm statistics settled on a set of images.
+"""A seeded checkpoint of a network, its batch-norm statistics calibrated on a set of images.
 
 For machines without trained weights: it has the size, the layers and the speed of a real one.
 """
@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 import networks
-import verification_bin
-from atomic import replacing
-from crops import normalise
-from decode import decode
-from errors import exit_with
+from common.errors import exit_with
+from common.files import replacing
+from dataset import verification_bin
+from dataset.crops import normalise
+from dataset.decode import decode
 
 SEED = 112
-SETTLE_IMAGES = 32
+STATISTICS_IMAGES = 32
 # Residuals a fifth the size of a fresh network's: random layers a hundred deep otherwise
 # amplify float32 rounding a thousandfold (measured on ir_se100: 3e-4 against 7e-7), which
 # trained ones do not.
@@ -49,7 +49,7 @@ def draw(network: nn.Module, seed: int = SEED) -> None:
 
 
 @torch.no_grad()
-def settle(network: nn.Module, images: torch.Tensor) -> None:
+def calibrate_statistics(network: nn.Module, images: torch.Tensor) -> None:
     """Set all batch-norm statistics to those of ``images``, float32 (N, 3, 112, 112); eval mode."""
     network.eval()
     norms = [m for m in network.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
@@ -64,17 +64,17 @@ def settle(network: nn.Module, images: torch.Tensor) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", required=True, help="network name")
-    parser.add_argument("--bin", type=Path, required=True, help="verification .bin to settle on")
+    parser.add_argument("--bin", type=Path, required=True, help="verification .bin with the images")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     args = parser.parse_args()
 
-    encoded = verification_bin.read(args.bin).images[:SETTLE_IMAGES]
+    encoded = verification_bin.read(args.bin).images[:STATISTICS_IMAGES]
     pixels = np.stack([decode(e, i, args.bin) for i, e in enumerate(encoded)])
     with torch.device("meta"):
         network = networks.build(args.net)
     network.to_empty(device="cpu")
     draw(network)
-    settle(network, torch.from_numpy(normalise(pixels)))
+    calibrate_statistics(network, torch.from_numpy(normalise(pixels)))
     with replacing(args.out) as temporary:
         torch.save(network.state_dict(), temporary)
 

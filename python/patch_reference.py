@@ -10,8 +10,8 @@ import ast
 import re
 from pathlib import Path
 
-from atomic import replacing
-from errors import ChainError, exit_with
+from common.errors import ChainError, exit_with
+from common.files import replacing
 
 # What the reference is recognised by: file -> functions and classes at its top level.
 KNOWN = {

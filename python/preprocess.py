@@ -1,4 +1,4 @@
-"""Verification .bin -> decoded crops (bcolz, uint8 NCHW, BGR), labels and repeats (.npy)."""
+"""Verification .bin -> decoded crops (bcolz, uint8 NCHW, BGR), labels and unique index (.npy)."""
 
 import argparse
 import hashlib
@@ -10,22 +10,23 @@ import bcolz
 import cv2
 import numpy as np
 
-import verification_bin
-from atomic import replacing, write_npy
-from checksum import sha256
-from decode import SIDE, decode
-from errors import exit_with
-from machine import usable_cpus
-from progress import progress
+from common.checksum import sha256
+from common.errors import exit_with
+from common.files import replacing, write_npy
+from common.machine import usable_cpus
+from common.progress import progress
+from common.shapes import SIDE
+from dataset import verification_bin
+from dataset.decode import decode
 
 # Images in one bcolz chunk (4.8 MB of pixels): the unit that is decoded, stored and read back.
 CHUNK = 128
 
 
-def preprocess(source: Path, crops: Path, firsts: Path, labels: Path) -> None:
-    """Decode ``source`` into the bcolz array ``crops``; write ``firsts`` and ``labels``.
+def preprocess(source: Path, crops: Path, unique_index: Path, labels: Path) -> None:
+    """Decode ``source`` into the bcolz array ``crops``; write ``unique_index`` and ``labels``.
 
-    ``crops`` becomes uint8 (2N, 3, 112, 112) in BGR and carries ``source_sha256``. ``firsts``
+    ``crops`` becomes uint8 (2N, 3, 112, 112) in BGR and carries ``source_sha256``. ``unique_index``
     is int64 (2N,): for each crop the index of the first one with the same pixels. ``labels``
     is bool (N,). Raises ``ChainError`` for a malformed file or image; no product is touched
     then.
@@ -49,7 +50,7 @@ def preprocess(source: Path, crops: Path, firsts: Path, labels: Path) -> None:
             store.append(block)
         store.attrs["source_sha256"] = sha256(source)
         store.flush()
-    write_npy(firsts, np.array(first))
+    write_npy(unique_index, np.array(first))
     write_npy(labels, pairs.issame)
 
 
@@ -67,10 +68,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", type=Path, required=True, help="verification .bin")
     parser.add_argument("--crops", type=Path, required=True, help="bcolz directory to write")
-    parser.add_argument("--firsts", type=Path, required=True, help=".npy to write")
+    parser.add_argument("--unique-index", type=Path, required=True, help=".npy to write")
     parser.add_argument("--labels", type=Path, required=True, help=".npy to write")
     args = parser.parse_args()
-    preprocess(args.bin, args.crops, args.firsts, args.labels)
+    preprocess(args.bin, args.crops, args.unique_index, args.labels)
 
 
 if __name__ == "__main__":

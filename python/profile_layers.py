@@ -6,12 +6,12 @@ from collections import defaultdict
 import numpy as np
 import openvino
 
-import configuration
 import engines
-from crops import batches, open_crops
+from common.errors import exit_with
+from common.table import aligned
+from dataset.crops import first_batch
 from engines.openvino import compile_model
-from errors import exit_with
-from table import aligned
+from inference import configuration
 
 WARMUP, LOOP = 2, 10
 
@@ -46,9 +46,7 @@ def main() -> None:
         precision=args.precision, threads=args.threads, batch_size=args.batch_size
     )
     model = compile_model(openvino.Core(), args.model, options, {"PERF_COUNT": True})
-    crops = open_crops(args.crops)
-    which = np.arange(min(len(crops), args.batch_size))
-    rows = profile(model, next(batches(crops, which, args.batch_size)).input)
+    rows = profile(model, first_batch(args.crops, args.batch_size))
     whole = sum(row[-1] for row in rows)
     print(f"{args.model}, {args.precision}, batch {args.batch_size}: {whole:.1f} ms in layers")
     lines = [[k, e, str(n), f"{ms:.2f}", f"{ms / whole:.1%}"] for k, e, n, ms in rows]

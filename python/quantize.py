@@ -19,14 +19,12 @@ import openvino
 from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-import keep_layers
-import onnx_store
-import quantised
-from atomic import write_json
-from calibration import SEED, split
-from checksum import sha256
-from errors import ChainError, exit_with
-from machine import versions
+from common.errors import ChainError, exit_with
+from common.files import write_json
+from common.machine import versions
+from onnx_graph import store
+from quantization import quantized_model, sensitivity
+from quantization.calibration import SEED, load, split
 
 # Images that tell which layers lose most; the ranking settles with a few.
 RANKING = 8
@@ -36,15 +34,15 @@ BATCH = 16
 
 
 def quantize(model: openvino.Model, images: np.ndarray) -> openvino.Model:
-    """Return ``model``, of batch size 1, quantised by nncf on ``images``.
+    """Return ``model``, of batch size 1, quantized by nncf on ``images``.
 
     Ranges reach from minimum to maximum: on MobileFaceNet and LFW, histograms that cut off the
     rare values gave a slightly better mean cosine but far worse single images (0.977 against
     0.992 at the least). What follows the last layer, the normalisation to unit length, is left
-    as it is; quantised it gives lengths of up to 1.03.
+    as it is; quantized it gives lengths of up to 1.03.
     """
     nncf.set_log_level(logging.ERROR)
-    tail = [node.get_friendly_name() for node in keep_layers.behind(keep_layers.heavy(model)[-1])]
+    tail = [node.get_friendly_name() for node in sensitivity.behind(sensitivity.heavy(model)[-1])]
     # nncf's progress bars belong to a terminal.
     bars = sys.stderr if sys.stderr.isatty() else io.StringIO()
     with contextlib.redirect_stdout(bars):
@@ -92,7 +90,7 @@ def search(
     trials: dict[int, dict[str, float]] = {}
 
     def reached(count: int) -> bool:
-        kept = keep_layers.without(model, ranking[:count], exact)
+        kept = sensitivity.without(model, ranking[:count], exact)
         cosines = (embeddings(core, kept, images) * reference).sum(axis=1)
         trials[count] = {
             "kept": count,
@@ -121,25 +119,27 @@ def main() -> None:
     args = parser.parse_args()
 
     core = openvino.Core()
-    learned, held = split(args.data, args.calibration)
+    data = load(args.data)
+    calibration = data if args.calibration == args.data else load(args.calibration)
+    learned, held = split(data, calibration)
     model = core.read_model(str(args.onnx))
     reference = embeddings(core, model, held)
-    full = keep_layers.only_heavy(quantize(model, learned))
-    floating = keep_layers.left_in_float(full, core)
-    exact = keep_layers.weights(model)
-    full = keep_layers.without(full, floating, exact)
-    losses = keep_layers.errors(full, exact, held[:RANKING], core)
+    full = sensitivity.only_heavy(quantize(model, learned))
+    floating = sensitivity.left_in_float(full, core)
+    exact = sensitivity.weights(model)
+    full = sensitivity.without(full, floating, exact)
+    losses = sensitivity.errors(full, exact, held[:RANKING], core)
     ranking = sorted(losses, key=losses.get, reverse=True)
     count, trials = search(core, full, exact, ranking, reference, held, args.min_cosine)
     result = next(trial for trial in trials if trial["kept"] == count)
     report: dict[str, Any] = {
-        "source": onnx_store.metadata(onnx_store.load_graph(args.onnx)),
+        "source": store.metadata(store.load_graph(args.onnx)),
         "calibration": {
             "set": args.calibration.stem,
-            "sha256": sha256(args.calibration),
+            "sha256": calibration.sha256,
             "images": len(learned),
             "seed": SEED,
-            "of_the_evaluation_set": sha256(args.calibration) == sha256(args.data),
+            "of_the_evaluation_set": calibration.sha256 == data.sha256,
         },
         "held_out": {
             "set": args.data.stem,
@@ -150,39 +150,39 @@ def main() -> None:
         },
         "kept": ranking[:count],
         "executed_in_float_anyway": floating,
-        "quantised_layers": len(ranking) - count,
+        "quantized_layers": len(ranking) - count,
         "worst_layers": [{"layer": n, "noise_to_signal": losses[n]} for n in ranking[:WORST]],
         "trials": trials,
         "versions": versions("nncf", "openvino", "numpy"),
     }
-    write(args.out, keep_layers.without(full, ranking[:count], exact), report)
+    write(args.out, sensitivity.without(full, ranking[:count], exact), report)
 
 
 def write(folder: Path, model: openvino.Model, report: dict[str, Any]) -> None:
     """Write ``model`` and ``report`` to ``folder``; the graph comes last.
 
     Raises ``ChainError``, and leaves only the report, where the cosine required is not reached
-    or no layer is left to quantise.
+    or no layer is left to quantize.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (quantised.GRAPH, quantised.WEIGHTS):
+    for name in (quantized_model.GRAPH, quantized_model.WEIGHTS):
         (folder / name).unlink(missing_ok=True)
     held = report["held_out"]
-    if held["mean_cosine"] < held["required_mean_cosine"] or not report["quantised_layers"]:
-        write_json(folder / quantised.REPORT, report)
+    if held["mean_cosine"] < held["required_mean_cosine"] or not report["quantized_layers"]:
+        write_json(folder / quantized_model.REPORT, report)
         raise ChainError(
             f"INT8 does not keep the mean cosine of {held['required_mean_cosine']} with fp32 that "
-            f"is required: it is {held['mean_cosine']:.4f} with {report['quantised_layers']} "
-            f"layers in INT8; see {folder / quantised.REPORT}, give another CALIB=, or choose "
-            "PRECISION=bf16 or fp32."
+            f"is required: it is {held['mean_cosine']:.4f} with {report['quantized_layers']} "
+            f"layers in INT8; see {folder / quantized_model.REPORT}, give another CALIB=, or "
+            "choose PRECISION=bf16 or fp32."
         )
     with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as name:
         made = Path(name)
-        openvino.save_model(model, str(made / quantised.GRAPH), compress_to_fp16=False)
-        report["model_sha256"] = quantised.checksum(made)
-        write_json(folder / quantised.REPORT, report)
-        (made / quantised.WEIGHTS).replace(folder / quantised.WEIGHTS)
-        (made / quantised.GRAPH).replace(folder / quantised.GRAPH)
+        openvino.save_model(model, str(made / quantized_model.GRAPH), compress_to_fp16=False)
+        report["model_sha256"] = quantized_model.checksum(made)
+        write_json(folder / quantized_model.REPORT, report)
+        (made / quantized_model.WEIGHTS).replace(folder / quantized_model.WEIGHTS)
+        (made / quantized_model.GRAPH).replace(folder / quantized_model.GRAPH)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 import networks
-import reference
-from atomic import write_json
-from checkpoint import load_into
-from crops import normalise, open_crops
-from errors import ChainError, exit_with
-from evaluate import FOLDS, evaluate, pair_distances
+from checkpoint.state_dict import load_into
+from common.errors import ChainError, exit_with
+from common.files import write_json
+from dataset.crops import normalise, open_crops
+from evaluation.protocol import FOLDS, evaluate, pair_distances
+from reference import checkout
 
 COSINE = 0.99999
 PAIRS = 40  # spread over the set; at 2x20 img/s for the largest networks, some seconds
@@ -44,7 +44,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def compare_networks(name: str, weights: Path, folder: Path, pixels: np.ndarray) -> np.ndarray:
     """Return our embeddings of ``pixels``; ``ChainError`` where the reference's differ."""
     with torch.device("meta"):
-        ours, theirs = networks.build(name), reference.build(folder, name)
+        ours, theirs = networks.build(name), checkout.build(folder, name)
     load_into(ours, weights, name)
     load_into(theirs, weights, f"the reference's {name}")
     a, b = embed(ours, pixels), embed(theirs, pixels)
@@ -60,7 +60,7 @@ def compare_networks(name: str, weights: Path, folder: Path, pixels: np.ndarray)
 
 def compare_evaluations(folder: Path, embeddings: np.ndarray, issame: np.ndarray, of: str) -> int:
     """Return the number of pairs; ``ChainError`` where the reference's ``evaluate`` differs."""
-    theirs = reference.evaluation(folder)(embeddings, issame, nrof_folds=FOLDS)
+    theirs = checkout.evaluation(folder)(embeddings, issame, nrof_folds=FOLDS)
     ours = evaluate(pair_distances(embeddings), issame)
     pairs = zip(("tpr", "fpr", "accuracy", "threshold"), theirs[:4], strict=True)
     for name, expected in pairs:

@@ -2,21 +2,19 @@
 
 import argparse
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-import report_plots as plots
-import report_tables as tables
-from atomic import replacing
-from collect import Configuration, collect, groups
-from errors import ChainError, exit_with
-from expected import FILE
-from report_pairs import WrongPair, wrong_pairs
-from report_speed import speed_plots
-from table import aligned
+from common.errors import ChainError, exit_with
+from common.files import replacing
+from common.table import aligned
+from evaluation.published import figures
+from reporting import plots, tables
+from reporting.collect import Configuration, collect, groups
+from reporting.pairs import WrongPair, wrong_pairs
+from reporting.speed import speed_plots
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -65,7 +63,7 @@ def build_group(members: list[Configuration], data: Path, number: int) -> Group:
     wrong, total, note = wrong_pairs(members, data)
     first = members[0]
     return Group(
-        title=f"{first['net']} on {first['dataset']}",
+        title=f"{first.network} on {first['dataset']}",
         anchor=f"group-{number}",
         weights=first["weights_sha256"][:16],
         members=members,
@@ -100,7 +98,6 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True, help="folder of result folders")
     parser.add_argument("--data", type=Path, required=True, help="folder of the decoded sets")
     parser.add_argument("--model", type=Path, required=True, help="folder of the models")
-    parser.add_argument("--published", type=Path, default=FILE, help="figures and sources")
     parser.add_argument("--html", type=Path, required=True, help="page to write")
     parser.add_argument("--markdown", type=Path, required=True, help="Markdown to write")
     args = parser.parse_args()
@@ -111,12 +108,11 @@ def main() -> None:
             f"{args.results} holds no result{': ' + notes[0] if notes else ''}; run make accuracy "
             "or make perf first."
         )
-    figures = json.loads(args.published.read_text(encoding="utf-8"))
     speed = speed_plots(configurations)
     for name, picture in zip(("throughput", "latency"), speed, strict=False):
         write_bytes(args.html.with_name(f"{name}.png"), picture.light)
     content = {
-        "results": tables.results(configurations, figures),
+        "results": tables.results(configurations),
         "speed": speed,
         "groups": [
             build_group(members, args.data, number)
@@ -124,7 +120,7 @@ def main() -> None:
         ],
         "parity": tables.parity(configurations),
         "notes": notes + [f"{c.folder.name}: {note}" for c in configurations for note in c.notes],
-        "sources": figures["sources"],
+        "sources": figures()["sources"],
     }
     # Markdown first: report.html is what make looks at.
     for template, path in (("report.md.j2", args.markdown), ("report.html.j2", args.html)):

@@ -6,31 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from atomic import write_json
-from errors import ChainError, exit_with
-from evaluate import FOLDS, evaluate, pair_distances
-from machine import versions
-from metrics import measures
-
-
-def load_embeddings(path: Path, pairs: int) -> np.ndarray:
-    """Return the embeddings in ``path``: float32 (2 * pairs, 512).
-
-    Raises ``ChainError`` where they are too few or many, not finite, or not of unit length.
-    """
-    embeddings = np.load(path, allow_pickle=False)
-    if embeddings.ndim != 2 or len(embeddings) != 2 * pairs:
-        raise ChainError(
-            f"{path} has shape {embeddings.shape} but the set has {pairs} pairs; "
-            "remove it and run the set again."
-        )
-    bad = ~(np.abs(np.linalg.norm(embeddings, axis=1) - 1) < 1e-3)
-    if bad.any():
-        raise ChainError(
-            f"{path}: the embedding of image {bad.argmax()} is not finite or not of unit length; "
-            "check the weights, then remove it and run the set again."
-        )
-    return embeddings
+from common.errors import ChainError, exit_with
+from common.files import write_json
+from common.machine import versions
+from evaluation.metrics import measures
+from evaluation.outcome import load_embeddings
+from evaluation.protocol import FOLDS, evaluate, pair_distances
 
 
 def main() -> None:

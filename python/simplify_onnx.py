@@ -7,10 +7,9 @@ import numpy as np
 import onnx
 import onnxsim
 
-import onnx_store
-import parity
-from atomic import write_json
-from errors import ChainError, exit_with
+from common.errors import ChainError, exit_with
+from common.files import write_json
+from onnx_graph import parity, store
 
 
 def simplify(path: Path) -> onnx.ModelProto:
@@ -19,27 +18,27 @@ def simplify(path: Path) -> onnx.ModelProto:
     simplified, ok = onnxsim.simplify(model)
     if not ok:
         raise ChainError(f"onnxsim could not verify its simplification of {path}; report a bug.")
-    onnx_store.set_metadata(simplified, onnx_store.metadata(model))
+    store.set_metadata(simplified, store.metadata(model))
     return simplified
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--onnx", type=Path, required=True, help="ONNX file")
-    parser.add_argument("--reference", type=Path, required=True, help="PyTorch's output, .npy")
+    parser.add_argument("--baseline", type=Path, required=True, help="PyTorch's output, .npy")
     parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
     parser.add_argument("--parity", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()
-    reference = np.load(args.reference)
-    stages = {"onnx": parity.gate(args.onnx, reference, str(args.onnx))}
+    baseline = np.load(args.baseline)
+    stages = {"onnx": parity.gate(args.onnx, baseline, str(args.onnx))}
 
     def check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
-        stages["sim"] = parity.gate(path, reference, f"the simplified {args.onnx}")
+        stages["sim"] = parity.gate(path, baseline, f"the simplified {args.onnx}")
         write_json(args.parity, stages)
 
-    onnx_store.publish(simplify(args.onnx), args.out, args.weights_name, check)
+    store.publish(simplify(args.onnx), args.out, args.weights_name, check)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-import configuration
-from atomic import write_json
-from benchmark import measure, throughput
-from crops import batches, open_crops
-from errors import exit_with
-from machine import cpu_name, physical_cores, usable_cpus
-from progress import progress
+import engines
+from common.errors import exit_with
+from common.files import write_json
+from common.machine import cpu_name, physical_cores, usable_cpus
+from common.progress import progress
+from dataset.crops import first_batch
+from inference import configuration
+from inference.timing import measure, throughput
 
 SECONDS = 2.0
 # What a setting must gain, in parts, to be preferred to a simpler one: less is noise.
@@ -39,9 +40,8 @@ def main() -> None:
     args = parser.parse_args()
     args.tuned = None
 
-    crops = open_crops(args.crops)
-    which = np.arange(min(len(crops), args.batch_size))
-    batch = next(batches(crops, which, args.batch_size)).input
+    batch = first_batch(args.crops, args.batch_size)
+    streams = "STREAMS" in engines.declared()[args.engine].variables
     all_threads, all_streams = candidates()
     if args.threads:
         all_threads = [args.threads]
@@ -56,7 +56,7 @@ def main() -> None:
         seconds = measure(lambda e=engine: e.run(batch), 0, max(3, int(args.seconds / once)))
         ms = float(np.median(seconds) * 1000)
         latency.append({"threads": args.threads, "ms": ms, "fps": 1000 * len(batch) / ms})
-        if not hasattr(engine, "slots"):
+        if not streams:
             streaming.append(latency[-1] | {"streams": None})
             continue
         del engine

@@ -7,13 +7,13 @@ from pathlib import Path
 import bcolz
 import numpy as np
 
-import configuration
-from checksum import sha256
-from decode import decode
-from embed import embed
-from errors import ChainError, exit_with
-from evaluate import pair_distances
-from outcome import read_json
+from common.checksum import sha256
+from common.errors import ChainError, exit_with
+from common.records import read_json
+from dataset.decode import decode
+from evaluation.protocol import pair_distances
+from inference import configuration
+from inference.embedding import embed
 
 
 def read_pair(a: Path, b: Path) -> bcolz.carray:

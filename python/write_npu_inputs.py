@@ -10,12 +10,13 @@ from pathlib import Path
 import bcolz
 import numpy as np
 
-import npu_inputs
-from atomic import remove, replacing, write_json
-from crops import VIEWS, open_crops
-from errors import ChainError, exit_with
-from machine import usable_cpus
-from progress import progress
+from ascend import input_files
+from common.errors import ChainError, exit_with
+from common.files import remove, replacing, write_json
+from common.machine import usable_cpus
+from common.progress import progress
+from common.shapes import VIEWS
+from dataset.crops import open_crops
 
 # Crops that one process encodes at a time.
 CHUNK = 64
@@ -29,7 +30,7 @@ def write(crops: Path, which: np.ndarray, aipp: bool, folder: Path) -> None:
     """
     remove(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    needed = VIEWS * len(which) * npu_inputs.file_size(aipp)
+    needed = VIEWS * len(which) * input_files.file_size(aipp)
     free = shutil.disk_usage(folder.parent).free
     if free < needed:
         raise ChainError(
@@ -51,8 +52,8 @@ def _write_part(source: Path, aipp: bool, folder: Path, which: np.ndarray) -> No
     first = int(which[0])
     block = crops[first : int(which[-1]) + 1]
     for index in which.tolist():
-        views = npu_inputs.encode(block[index - first], aipp)
-        for stem, content in zip(npu_inputs.stems(np.array([index])), views, strict=True):
+        views = input_files.encode(block[index - first], aipp)
+        for stem, content in zip(input_files.stems(np.array([index])), views, strict=True):
             path = folder / f"{stem}.bin"
             content.tofile(path)
             # Newer versions of ais_bench refuse what others may write.
@@ -62,23 +63,23 @@ def _write_part(source: Path, aipp: bool, folder: Path, which: np.ndarray) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
-    parser.add_argument("--firsts", type=Path, help="repeats .npy (default: write every crop)")
+    parser.add_argument("--unique-index", type=Path, help=".npy (default: write every crop)")
     parser.add_argument("--aipp", action="store_true", help="uint8 NHWC, for a model with AIPP")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write; files: its stem")
     args = parser.parse_args()
     crops = open_crops(args.crops)
     which = np.arange(len(crops))
-    if args.firsts:
-        which = np.unique(np.load(args.firsts, allow_pickle=False))
+    if args.unique_index:
+        which = np.unique(np.load(args.unique_index, allow_pickle=False))
     remove(args.out)
-    write(args.crops, which, args.aipp, npu_inputs.folder_of(args.out))
+    write(args.crops, which, args.aipp, input_files.folder_of(args.out))
     write_json(
         args.out,
         {
             "files": VIEWS * len(which),
-            "bytes": npu_inputs.file_size(args.aipp),
+            "bytes": input_files.file_size(args.aipp),
             "aipp": args.aipp,
-            "unique": bool(args.firsts),
+            "unique": bool(args.unique_index),
             "data_sha256": crops.attrs["source_sha256"],
         },
     )

@@ -94,7 +94,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def ready(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny set's crops, first.npy, list.npy, and models of batch 1, 7 and 16."""
-    from steps import export, fix, simplify
+    from support.steps import export, fix, simplify
 
     folder = tmp_path_factory.mktemp("ready")
     products = ("--crops", folder / "crops", "--firsts", folder / "first.npy")

@@ -1,6 +1,6 @@
 """AIPP: the NPU's own input stage, which normalises uint8 pixels while it reads them."""
 
-from decode import SIDE
+from common.shapes import SIDE
 
 # (x - min) * var_reci = (x/255 - 0.5)/0.5, the normalisation of crops.normalise.
 _MIN, _VAR_RECI = 127.5, 1 / 127.5

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atomic import remove
-from errors import ChainError
+from common.errors import ChainError
+from common.files import remove
 
 # Newer versions refuse any other character, and a comma would separate two inputs.
 _PATH = re.compile(r"[A-Za-z0-9_/.-]+")

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from errors import ChainError
+from common.errors import ChainError
+from common.shapes import SIDE
 
 # Names in the folder that atc runs in, so that no path of the project reaches it.
 ONNX, OUTPUT, AIPP = "model.onnx", "model", "aipp.cfg"
@@ -20,9 +21,9 @@ _FIXED = {
     "--soc_version": "CHIP=",
     "--insert_op_conf": "AIPP=1",
 }
-# atc's own default is fp16 throughout, which is what the published figures were made with.
+# CANN's own default is fp16 throughout, which is what the published figures were made with.
+MODES = {"fp16": "force_fp16", "fp32": "must_keep_origin_dtype"}
 _MODE = "--precision_mode"
-_MODES = {"fp16": "force_fp16", "fp32": "must_keep_origin_dtype"}
 
 _CODES = {
     "EZ0501": "an operator's definition (IR) is not registered: this CANN does not know it",
@@ -50,9 +51,9 @@ def precision_of(precision: str, extra: list[str]) -> str:
     ``allow_mix_precision``. Raises ``ChainError`` where the two contradict each other.
     """
     modes = [flag.partition("=")[2] for flag in extra if flag.partition("=")[0] == _MODE]
-    if not modes or modes[-1] == _MODES[precision]:
+    if not modes or modes[-1] == MODES[precision]:
         return precision
-    if modes[-1] in _MODES.values():
+    if modes[-1] in MODES.values():
         raise ChainError(
             f"ATC_FLAGS has {_MODE}={modes[-1]} but PRECISION={precision}; choose one of them."
         )
@@ -65,34 +66,26 @@ def flags(
     input_name: str,
     precision: str,
     aipp: bool,
-    tune: bool,
-    operators: set[str],
     extra: list[str],
 ) -> list[str]:
-    """Return atc's arguments: the guide's, those of the knobs, then ``extra``, which win.
+    """Return atc's arguments: the guide's, those of the variables, then ``extra``, which win.
 
-    ``operators`` are the operator types of the model: the tuning names the slow ones among
-    them. Raises ``ChainError`` where ``extra`` sets what the chain decides itself.
+    Raises ``ChainError`` where ``extra`` sets what the chain decides itself.
     """
     chosen = {
         "--framework": "5",
         "--model": ONNX,
         "--output": OUTPUT,
         "--input_format": "NCHW",
-        "--input_shape": f"{input_name}:{batch_size},3,112,112",
+        "--input_shape": f"{input_name}:{batch_size},3,{SIDE},{SIDE}",
         "--log": "error",
         "--soc_version": soc_version,
     }
     if precision != "fp16":
-        chosen[_MODE] = _MODES[precision]
+        chosen[_MODE] = MODES[precision]
     if aipp:
         chosen["--insert_op_conf"] = AIPP
-    if tune:
-        # The squeeze-excitation blocks end in a Sigmoid, the one costly vector operator here;
-        # three input channels are the small-channel case.
-        if "Sigmoid" in operators:
-            chosen["--op_select_implmode"] = "high_performance"
-            chosen["--optypelist_for_implmode"] = "Sigmoid"
+        # Three input channels are its case; without AIPP it brings nothing.
         chosen["--enable_small_channel"] = "1"
     for flag in extra:
         name, equals, value = flag.partition("=")

@@ -11,9 +11,9 @@ from pathlib import Path
 import bcolz
 import numpy as np
 
-from crops import normalise
-from decode import SIDE
-from errors import ChainError
+from common.errors import ChainError
+from common.shapes import SIDE
+from dataset.crops import normalise
 
 # Files compared byte for byte before each use; more would cost as much as writing them.
 SAMPLE = 32

@@ -1,16 +1,11 @@
-"""What ``npu-smi info`` says about the Ascend devices; standard library only.
+"""What ``npu-smi info`` says about the Ascend devices; standard library only."""
 
-As a program, prints the chip's name for ``CHIP=``, e.g. ``310P3``.
-"""
-
-import argparse
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from typing import NamedTuple
 
-from errors import ChainError, exit_with
+from common.errors import ChainError
 
 # Two rows a device: number, name and health, then chip number, on most boards the device
 # number that tools take, and the bus. The process table has numbers in these places too, but
@@ -93,14 +88,3 @@ def name_of(index: int) -> str:
 def soc_version(name: str) -> str:
     """Return atc's name of the chip ``name``: ``310P3`` and ``Ascend310P3`` -> ``Ascend310P3``."""
     return name if name.startswith("Ascend") else f"Ascend{name}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--listing", type=Path, help="what npu-smi info printed; default: ask it")
-    args = parser.parse_args()
-    print(chip(parse(args.listing.read_text(errors="replace")) if args.listing else devices()))
-
-
-if __name__ == "__main__":
-    exit_with(main)

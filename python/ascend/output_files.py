@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ais_run import Part
-from errors import ChainError
+from ascend.ais_bench import Part
+from common.errors import ChainError
+from common.shapes import DIMENSION
 
-DIMENSION = 512
 # The network ends in a division by the length; fp16 leaves about 1e-3 of error in it.
 _LENGTH_TOLERANCE = 0.05
 

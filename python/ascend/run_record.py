@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from checksum import sha256
-from crops import open_crops
-from errors import ChainError
-from machine import versions
+from common.checksum import sha256
+from common.errors import ChainError
+from common.machine import versions
+from dataset.crops import open_crops
 
 # Asked of the interpreter that runs ais_bench, which may be another one.
 _ASK = """
@@ -39,12 +39,17 @@ def _devices(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
+def path_of(om: Path) -> Path:
+    """Return the name of the record of the model ``om``."""
+    return om.with_name(om.name + ".json")
+
+
 def load_model_record(om: Path, batch_size: int) -> dict[str, Any]:
     """Return the record of the model ``om``.
 
     Raises ``ChainError`` where it is missing, describes another file, or another batch size.
     """
-    path = om.with_name(om.name + ".json")
+    path = path_of(om)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -60,6 +65,7 @@ def record(args: argparse.Namespace, model: dict[str, Any]) -> dict[str, Any]:
     """Return what produces a result, with the fields that every engine's results have."""
     return {
         "net": model["net"],
+        "checkpoint": model["checkpoint"],
         "dataset": args.crops.name,
         "batch_size": model["batch_size"],
         "engine": "ascend",

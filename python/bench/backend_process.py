@@ -1,4 +1,4 @@
-"""A contender in a process of its own, stopped whenever it is not its turn.
+"""A backend in a process of its own, stopped whenever it is not its turn.
 
 Runtimes keep their threads spinning for a while after a call; in one process, or awake, they
 would slow down whoever is measured next.
@@ -14,24 +14,24 @@ from typing import Any
 
 import numpy as np
 
-import peers
-from errors import ChainError
+from bench import backends
+from common.errors import ChainError
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class PeerProcess:
-    """Loads a contender, then measures it on request; a context manager that ends the process.
+class BackendProcess:
+    """Loads a backend, then measures it on request; a context manager that ends the process.
 
-    ``used`` is what the contender says of itself, ``output`` what it computed for the batch,
+    ``used`` is what the backend says of itself, ``output`` what it computed for the batch,
     float32 (B, 512). Raises ``ChainError`` where it cannot be loaded or dies.
     """
 
-    def __init__(self, contender: peers.Contender, batch: np.ndarray) -> None:
-        self.contender = contender
+    def __init__(self, backend: backends.Backend, batch: np.ndarray) -> None:
+        self.backend = backend
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, contender), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, backend), daemon=True)
         self._process.start()
         theirs.close()
         try:
@@ -42,7 +42,7 @@ class PeerProcess:
             raise
         self._signal(signal.SIGSTOP)
 
-    def __enter__(self) -> "PeerProcess":
+    def __enter__(self) -> "BackendProcess":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,7 +55,7 @@ class PeerProcess:
         self._connection.send(seconds)
         calls, taken = self._receive()
         self._signal(signal.SIGSTOP)
-        return calls * self.contender.batch_size / taken
+        return calls * self.backend.batch_size / taken
 
     def _signal(self, number: int) -> None:
         os.kill(self._process.pid, number)
@@ -66,22 +66,22 @@ class PeerProcess:
         except (EOFError, ConnectionError):
             self._process.join()
             raise ChainError(
-                f"{self.contender.name} died with status {self._process.exitcode}; "
+                f"{self.backend.name} died with status {self._process.exitcode}; "
                 "check the free memory."
             ) from None
         if isinstance(value, Exception):
             raise ChainError(
-                f"{self.contender.name} cannot run {self.contender.model} ({value})."
+                f"{self.backend.name} cannot run {self.backend.model} ({value})."
             ) from None
         return value
 
 
-def _serve(connection: Connection, contender: peers.Contender) -> None:
+def _serve(connection: Connection, backend: backends.Backend) -> None:
     # A stopped process would outlive a parent that was killed.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         batch = connection.recv()
-        loaded = peers.load(contender)
+        loaded = backends.load(backend)
         connection.send((loaded.used, np.array(loaded.run(batch))))
         while True:
             connection.send(_measure(loaded, batch, connection.recv()))
@@ -92,7 +92,7 @@ def _serve(connection: Connection, contender: peers.Contender) -> None:
         connection.send(ChainError(reason.rstrip(".")))
 
 
-def _measure(loaded: peers.Loaded, batch: np.ndarray, seconds: float) -> tuple[int, float]:
+def _measure(loaded: backends.Loaded, batch: np.ndarray, seconds: float) -> tuple[int, float]:
     loaded.run(batch)  # wakes threads and fills caches
     calls, start = 0, time.perf_counter()
     while (taken := time.perf_counter() - start) < seconds:

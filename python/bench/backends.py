@@ -1,4 +1,4 @@
-"""The contenders of a benchmark: what people would run instead, and this project's engine.
+"""The backends of a benchmark: what people would run instead, and this project's engine.
 
 Each is a function that loads a model and returns how to run a batch and what is really in use.
 """
@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import engines
-from machine import versions
+from common.machine import versions
 
 
-class Contender(NamedTuple):
+class Backend(NamedTuple):
     """One way to run the network: ``kind`` names a function of this module.
 
-    ``model`` is an ONNX file of one batch size, or a checkpoint for PyTorch, or a quantised
+    ``model`` is an ONNX file of one batch size, or a checkpoint for PyTorch, or a quantized
     model without a batch size of its own. ``ours`` tells the project from its peers.
     """
 
@@ -37,21 +37,21 @@ class Loaded(NamedTuple):
     used: dict[str, Any]
 
 
-def load(contender: Contender) -> Loaded:
-    """Load ``contender``'s model with its number of threads and no other setting of ours."""
-    return _KINDS[contender.kind](contender)
+def load(backend: Backend) -> Loaded:
+    """Load ``backend``'s model with its number of threads and no other setting of ours."""
+    return _KINDS[backend.kind](backend)
 
 
-def _pytorch(contender: Contender) -> Loaded:
+def _pytorch(backend: Backend) -> Loaded:
     import torch
 
     import networks
-    from checkpoint import load_into
+    from checkpoint.state_dict import load_into
 
-    torch.set_num_threads(contender.threads)
+    torch.set_num_threads(backend.threads)
     with torch.device("meta"):
-        network = networks.build(contender.net)
-    load_into(network, contender.model, contender.net)
+        network = networks.build(backend.net)
+    load_into(network, backend.model, backend.net)
 
     @torch.inference_mode()
     def run(batch: np.ndarray) -> np.ndarray:
@@ -60,26 +60,26 @@ def _pytorch(contender: Contender) -> Loaded:
     return Loaded(run, {"precision": "fp32", "versions": versions("torch")})
 
 
-def _onnxruntime(contender: Contender) -> Loaded:
+def _onnxruntime(backend: Backend) -> Loaded:
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = contender.threads
+    settings.intra_op_num_threads = backend.threads
     session = onnxruntime.InferenceSession(
-        str(contender.model), settings, providers=["CPUExecutionProvider"]
+        str(backend.model), settings, providers=["CPUExecutionProvider"]
     )
     name = session.get_inputs()[0].name
     used = {"precision": "fp32", "versions": versions("onnxruntime")}
     return Loaded(lambda batch: session.run(None, {name: batch})[0], used)
 
 
-def _openvino(contender: Contender) -> Loaded:
+def _openvino(backend: Backend) -> Loaded:
     import openvino
 
-    config: dict[str, Any] = {"INFERENCE_NUM_THREADS": contender.threads}
-    if contender.precision == "fp32":
+    config: dict[str, Any] = {"INFERENCE_NUM_THREADS": backend.threads}
+    if backend.precision == "fp32":
         config["INFERENCE_PRECISION_HINT"] = openvino.Type.f32
-    model = openvino.Core().compile_model(str(contender.model), "CPU", config)
+    model = openvino.Core().compile_model(str(backend.model), "CPU", config)
     # The default depends on the processor: bf16 where it has it.
     precision = {"f32": "fp32"}.get(
         name := model.get_property("INFERENCE_PRECISION_HINT").get_type_name(), name
@@ -88,11 +88,11 @@ def _openvino(contender: Contender) -> Loaded:
     return Loaded(lambda batch: model([batch])[0], used)
 
 
-def _engine(contender: Contender) -> Loaded:
+def _engine(backend: Backend) -> Loaded:
     options = engines.Options(
-        precision=contender.precision, threads=contender.threads, batch_size=contender.batch_size
+        precision=backend.precision, threads=backend.threads, batch_size=backend.batch_size
     )
-    engine = engines.load("openvino", contender.model, options)
+    engine = engines.load("openvino", backend.model, options)
     return Loaded(engine.run, engine.describe())
 
 

@@ -1,15 +1,13 @@
 """The machine's own arithmetic peak in fp32, bf16 and int8, by the kernels in peak.c."""
 
-import argparse
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from errors import ChainError, exit_with
-from machine import cpu_flags, physical_cores
+from common.errors import ChainError
+from common.machine import cpu_flags
 
 PRECISIONS = ("fp32", "bf16", "int8")
 SOURCE = Path(__file__).with_name("peak.c")
@@ -85,23 +83,3 @@ def measure(program: Path, precision: str, seconds: float, cpus: list[int]) -> P
             f"{SOURCE.name}: {kernel} counted {counted} multiply-adds instead of {expected}."
         )
     return Peak(kernel, 2 * float(counted) / float(taken) / 1e9)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--threads", type=int, help="default: physical cores")
-    args = parser.parse_args()
-    cpus = choose_cpus(args.threads or physical_cores())
-    with tempfile.TemporaryDirectory() as folder:
-        program = compile_kernels(Path(folder))
-        for precision in PRECISIONS:
-            try:
-                peak = measure(program, precision, args.seconds, cpus)
-                print(f"{precision}: {peak.gflops:.0f} GFLOP/s ({peak.kernel})")
-            except NotMeasuredError as reason:
-                print(f"{precision}: not measured: {reason}")
-
-
-if __name__ == "__main__":
-    exit_with(main)

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import inert_pickle
-from inert_pickle import Call, External, Global, Refused
+from safe_pickle import reader
+from safe_pickle.reader import Call, External, Global, Refused
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the old container
 _DTYPES = {
@@ -73,20 +73,20 @@ def _load_zip(path: Path) -> tuple[Any, Storages]:
     if f"{root}byteorder" in archive.namelist() and entry(f"{root}byteorder") != b"little":
         raise Refused("it was written on a big-endian machine")
 
-    value, _ = inert_pickle.load(entry(names[0]), None)
+    value, _ = reader.load(entry(names[0]), None)
     return value, lambda key, _: entry(f"{root}data/{key}")
 
 
 def _load_legacy(data: bytes) -> tuple[Any, Storages]:
-    magic, position = inert_pickle.load(data, ())
+    magic, position = reader.load(data, ())
     if magic != _LEGACY_MAGIC:
         raise Refused("it is no PyTorch checkpoint")
-    _, position = inert_pickle.load(data, (), position)  # protocol
-    system, position = inert_pickle.load(data, (), position)
+    _, position = reader.load(data, (), position)  # protocol
+    system, position = reader.load(data, (), position)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise Refused("it was written on a big-endian machine")
-    value, position = inert_pickle.load(data, None, position)
-    keys, start = inert_pickle.load(data, (), position)
+    value, position = reader.load(data, None, position)
+    keys, start = reader.load(data, (), position)
     if not isinstance(keys, list):
         raise Refused("its list of storages is damaged")
 

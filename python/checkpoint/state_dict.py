@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from errors import ChainError
+from common.errors import ChainError
 
 # Training scripts nest the weights under one of these, beside optimizer, epoch and the like.
 NESTED = ("state_dict", "model")

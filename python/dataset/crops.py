@@ -9,10 +9,8 @@ from typing import NamedTuple, TypeVar
 import bcolz
 import numpy as np
 
-from decode import SIDE
-from errors import ChainError
-
-VIEWS = 2  # the crop and its mirror image
+from common.errors import ChainError
+from common.shapes import SIDE, VIEWS
 
 # (x/255 - 0.5)/0.5 for each pixel value x, in float32 as the guide computes it.
 _PIXEL = (np.arange(256, dtype=np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
@@ -79,6 +77,16 @@ def batches(
             padding = np.zeros((batch_size - len(images), *values.shape[1:]), values.dtype)
             values = np.concatenate([values, padding])
         yield Batch(images, values)
+
+
+def first_batch(path: Path, batch_size: int, as_pixels: bool = False) -> np.ndarray:
+    """Return a batch of the first crops of the decoded set ``path``, as ``batches`` makes it.
+
+    Timings want real pixels: zeros or noise can take another path through the arithmetic.
+    """
+    crops = open_crops(path)
+    which = np.arange(min(len(crops), batch_size))
+    return next(batches(crops, which, batch_size, as_pixels)).input
 
 
 def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:

@@ -10,10 +10,9 @@ import numpy as np
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(4096 * 4096))
 import cv2
 
-import image_header
-from errors import ChainError
-
-SIDE = 112
+from common.errors import ChainError
+from common.shapes import SIDE
+from dataset import image_header
 
 
 def decode(encoded: Any, index: int, path: Path) -> np.ndarray:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import inert_pickle
-from atomic import replacing
-from errors import ChainError
-from inert_pickle import Call, Refused
+from common.errors import ChainError
+from common.files import replacing
+from safe_pickle import reader
+from safe_pickle.reader import Call, Refused
 
 # Each name in the spelling of NumPy 1 and NumPy 2.
 _RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
@@ -45,17 +45,22 @@ def read(path: Path) -> Pairs:
     Raises ``ChainError`` where the file is no pickle, is truncated, asks for any name outside
     the format, or is not a pair (2N images, N booleans) with N >= 1.
     """
+    return parse(content(path), path)
+
+
+def content(path: Path) -> bytes:
+    """Return the bytes of ``path``; ``ChainError`` where they are more than ``LARGEST``."""
     with path.open("rb") as file:
         data = file.read(min(path.stat().st_size, LARGEST) + 1)
     if len(data) > LARGEST:
         raise ChainError(f"{path} is larger than {LARGEST >> 30} GiB; split the set.")
-    return parse(data, path)
+    return data
 
 
 def parse(data: bytes, path: Path) -> Pairs:
     """Return the pairs in ``data``, the content of ``path``, as ``read`` does."""
     try:
-        value, _ = inert_pickle.load(data, _ALLOWED)
+        value, _ = reader.load(data, _ALLOWED)
         values = _Values(len(data))
         if not isinstance(value, (tuple, list)) or len(value) != 2:
             raise ChainError(f"{path} holds no (images, issame) pair; give a verification .bin.")

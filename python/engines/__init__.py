@@ -1,25 +1,42 @@
-"""The engines. ``ENGINE=x`` is the file ``x.py`` beside this one, with a class ``Engine``.
+"""The engines: ``ENGINE=x`` is a line in engines.mk and the file ``x.py`` beside it.
 
-An engine file is imported only when it is chosen, so that no other runtime need be installed.
+An engine file is imported only when it is chosen, so that no other runtime need be installed. It
+has a class ``Engine``, and may have ``check(options)``, which raises ``ChainError`` for what this
+machine cannot do, before there is a model.
 """
 
 import importlib
+import re
+from abc import ABC, abstractmethod
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from errors import ChainError
+from common.errors import ChainError
+
+_TABLE = Path(__file__).with_name("engines.mk")
+# Which make variable an option is.
+_VARIABLES = {
+    "provider": "EP",
+    "threads": "THREADS",
+    "streams": "STREAMS",
+    "device": "TORCH_DEVICE",
+    "npu": "DEVICE",
+    "mode": "TORCH_MODE",
+}
 
 
 class Options(NamedTuple):
     """What a person can choose about an engine; None leaves the choice to the engine.
 
-    ``precision`` is one of the engine's ``PRECISIONS``, ``provider`` an ONNX Runtime execution
+    ``precision`` is one of the engine's precisions, ``provider`` an ONNX Runtime execution
     provider, ``threads`` the number of CPU threads. ``streams`` is how many batches are worked
     on at a time: None means one, for the least latency, and 0 as many as the engine finds best.
-    ``batch_size`` is for models that have none of their own. ``device`` and ``mode`` are among
-    the ``DEVICES`` and ``MODES`` of an engine that has a choice of them.
+    ``batch_size`` is for models that have none of their own. ``device`` and ``mode`` are those
+    of PyTorch, ``npu`` is the number of the device that a provider of onnxruntime runs on.
     """
 
     precision: str = "fp32"
@@ -28,75 +45,103 @@ class Options(NamedTuple):
     streams: int | None = None
     batch_size: int | None = None
     device: str | None = None
+    npu: int | None = None
     mode: str | None = None
 
 
-class Engine(Protocol):
+class Declaration(NamedTuple):
+    """A line of engines.mk; ``arrays``: whether the engine runs arrays in this process."""
+
+    precisions: tuple[str, ...]
+    arrays: bool
+    variables: tuple[str, ...]
+
+
+class Engine(ABC):
     """A model that is loaded and ready to run.
 
-    The constructor takes the ONNX file and ``Options``, and raises ``ChainError`` where the
+    The constructor takes the model's file and ``Options``, and raises ``ChainError`` where the
     model or an option cannot be honoured: an engine never falls back to anything else.
 
-    An engine may also have ``DEVICES`` and ``MODES``, the values that it takes for these
-    options, and ``PIXELS = True`` where ``run`` takes uint8 pixels too and normalises them
-    itself as ``crops.normalise`` does.
-
-    An engine that works on several batches at a time also has ``slots``, how many it takes,
-    ``start(batch)``, which returns at once with a token, and ``finish(token)``, which waits
-    for the output; tokens are finished in the order in which they were started.
+    ``takes_pixels`` tells that it is best fed uint8 pixels, which it normalises as
+    ``crops.normalise`` does. ``infer_requests`` is how many batches it works on at a time: so
+    many are started before the first is finished, and they are finished in their order.
     """
 
-    PRECISIONS: tuple[str, ...]
+    takes_pixels = False
+    infer_requests = 1
 
-    def __init__(self, model: Path, options: Options) -> None: ...
-
+    @abstractmethod
     def run(self, batch: np.ndarray) -> np.ndarray:
         """Map float32 (B, 3, 112, 112) to float32 (B, 512), B being the model's batch size.
 
         May be called from one thread at a time; the result is the caller's to keep.
         """
-        ...
 
+    @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Return what is really in use, as asked of the runtime and not of the options.
 
         Keys: ``batch_size``, ``provider``, ``device``, ``precision``, ``threads``, ``versions``;
         where the engine has them, ``streams`` and ``layers`` (how many layers run in which type).
         """
-        ...
+
+    def start(self, batch: np.ndarray) -> Any:
+        """Begin to work on ``batch`` and return a token for ``finish``."""
+        return self.run(batch)
+
+    def finish(self, started: Any) -> np.ndarray:
+        """Return the output of what was ``started`` once it is there."""
+        return started
 
 
-def names() -> list[str]:
-    """Return the names that ``load`` accepts, sorted."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("[a-z]*.py"))
+@cache
+def declared() -> dict[str, Declaration]:
+    """Return the engines by name, sorted, as engines.mk declares them."""
+    found = {}
+    for name, text in re.findall(r"^ENGINE\.(\w+) +:= +(.+)$", _TABLE.read_text("utf-8"), re.M):
+        words = text.split()
+        kind = next(w for w in words if w in ("arrays", "files"))
+        at = words.index(kind)
+        found[name] = Declaration(tuple(words[:at]), kind == "arrays", tuple(words[at + 1 :]))
+    return dict(sorted(found.items()))
+
+
+def check(name: str, options: Options) -> None:
+    """Raise ``ChainError`` where engine ``name`` cannot do on this machine what ``options`` ask.
+
+    That is an unknown name, a precision that the engine or the processor lacks, an option that
+    the engine does not take, or a device that is not there.
+    """
+    if name not in declared():
+        raise ChainError(f"ENGINE={name} is unknown; choose one of: {' '.join(declared())}")
+    precisions, arrays, variables = declared()[name]
+    if options.precision not in precisions:
+        raise ChainError(
+            f"PRECISION={options.precision} is not available with ENGINE={name}; "
+            f"choose one of: {' '.join(precisions)}"
+        )
+    for option, variable in _VARIABLES.items():
+        if getattr(options, option) and variable not in variables:
+            raise ChainError(f"{variable}= does nothing with ENGINE={name}; leave it out.")
+    if arrays and hasattr(module := _module(name), "check"):
+        module.check(options)
 
 
 def load(name: str, model: Path, options: Options) -> Engine:
     """Return engine ``name`` with the ONNX file ``model`` loaded.
 
-    Raises ``ChainError`` for an unknown name, a precision that the engine does not have, a
-    missing or unreadable model, and whatever the engine cannot honour.
+    Raises ``ChainError`` as ``check`` does, for an engine that runs files, for a missing or
+    unreadable model, and for whatever the engine cannot honour.
     """
-    if name not in names():
-        raise ChainError(f"ENGINE={name} is unknown; choose one of: {' '.join(names())}")
+    check(name, options)
+    if not declared()[name].arrays:
+        others = [other for other, declaration in declared().items() if declaration.arrays]
+        raise ChainError(f"ENGINE={name} runs files only; choose one of: {' '.join(others)}")
     if not model.is_file():
         raise ChainError(f"{model} is missing; make it with make sim.")
-    engine = importlib.import_module(f"engines.{name}").Engine
-    if options.precision not in engine.PRECISIONS:
-        raise ChainError(
-            f"PRECISION={options.precision} is not available with ENGINE={name}; "
-            f"choose one of: {' '.join(engine.PRECISIONS)}"
-        )
-    for option, allowed in (("device", "DEVICES"), ("mode", "MODES")):
-        value, choice = getattr(options, option), getattr(engine, allowed, ())
-        if value is not None and value not in choice:
-            raise ChainError(
-                f"{option} {value} is not available with ENGINE={name}; "
-                + (f"choose one of: {' '.join(choice)}" if choice else "leave it out.")
-            )
-    return engine(model, options)
+    return _module(name).Engine(model, options)
 
 
-def takes_pixels(engine: Engine) -> bool:
-    """Return whether ``engine`` is best fed uint8 pixels instead of normalised float32."""
-    return getattr(engine, "PIXELS", False)
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"engines.{name}")

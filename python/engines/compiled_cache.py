@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atomic import remove, write_json
-from checksum import sha256
+from common.checksum import sha256
+from common.files import remove, write_json
 
 # Room for compiled models in one model folder, in bytes; the oldest go first.
 LIMIT = 2 << 30

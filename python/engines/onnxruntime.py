@@ -6,40 +6,41 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-import npu
-from engines import Options
-from errors import ChainError
-from machine import cpu_name, physical_cores, versions
+import engines
+from ascend import npu
+from ascend.atc import MODES
+from common.errors import ChainError
+from common.machine import cpu_name, physical_cores, versions
 
 _CPU = "CPUExecutionProvider"
 _CANN = "CANNExecutionProvider"
-# The provider's own default is fp16, whatever the type of the model.
-_CANN_MODES = {"fp16": "force_fp16", "fp32": "must_keep_origin_dtype"}
 
 
-class Engine:
+def check(options: engines.Options) -> None:
+    """Raise ``ChainError`` for a provider that is not installed, or one without the precision."""
+    provider = options.provider or _CPU
+    available = onnxruntime.get_available_providers()
+    if provider not in available:
+        raise ChainError(
+            f"EP={provider} is not in the installed onnxruntime; "
+            f"choose one of: {' '.join(available)}"
+        )
+    if provider != _CANN:
+        if options.precision != "fp32":
+            raise ChainError(f"EP={provider} has no PRECISION={options.precision}; use fp32.")
+        if options.npu is not None:
+            raise ChainError(f"DEVICE= does nothing with EP={provider}; leave it out.")
+
+
+class Engine(engines.Engine):
     """A session whose nodes all run on the provider that was asked for."""
 
-    PRECISIONS = ("fp32", "fp16")
-    DEVICES = tuple(map(str, range(256)))  # numbers of NPUs, for the CANN provider
-
-    def __init__(self, model: Path, options: Options) -> None:
-        if options.streams:
-            raise ChainError("STREAMS= belongs to ENGINE=openvino; leave it out with onnxruntime.")
+    def __init__(self, model: Path, options: engines.Options) -> None:
         self._provider = options.provider or _CPU
-        available = onnxruntime.get_available_providers()
-        if self._provider not in available:
-            raise ChainError(
-                f"EP={self._provider} is not in the installed onnxruntime; "
-                f"choose one of: {' '.join(available)}"
-            )
-        self._precision, self._device = options.precision, int(options.device or 0)
+        self._precision, self._device = options.precision, options.npu or 0
         chosen = {}
         if self._provider == _CANN:
-            chosen = {"device_id": str(self._device)}
-            chosen["precision_mode"] = _CANN_MODES[self._precision]
-        elif self._precision != "fp32":
-            raise ChainError(f"EP={self._provider} has no PRECISION={self._precision}; use fp32.")
+            chosen = {"device_id": str(self._device), "precision_mode": MODES[self._precision]}
         # Set, not left to the runtime's default, so that the number recorded is the one used.
         self._threads = options.threads or physical_cores()
         settings = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU, in float32, bfloat16 or on a quantised model."""
+"""OpenVINO on the CPU, in float32, bfloat16 or on a quantized model."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import openvino
 
-import compiled_cache
-from engines import Options
-from errors import ChainError
-from machine import versions
+import engines
+from common.errors import ChainError
+from common.machine import versions
+from engines import compiled_cache
 
 # What is computed in where the model itself does not say: OpenVINO would otherwise take bf16
 # wherever the processor has it.
@@ -21,18 +21,26 @@ _NEEDS = {"bf16": "BF16", "int8": "INT8"}
 _EXECUTED = {"fp32": {"f32"}, "bf16": {"bf16"}, "int8": {"i8", "u8"}}
 
 
-class Engine:
+def check(options: engines.Options, core: openvino.Core | None = None) -> None:
+    """Raise ``ChainError`` where the processor has no arithmetic for the precision."""
+    core = core or openvino.Core()
+    has = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    need = _NEEDS.get(options.precision)
+    if need and need not in has:
+        name = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
+        raise ChainError(
+            f"PRECISION={options.precision} needs {need} arithmetic, which {name} does not have "
+            f"(it has {' '.join(has)}); choose PRECISION=fp32."
+        )
+
+
+class Engine(engines.Engine):
     """One stream over all threads, or several streams that work on a batch each."""
 
-    PRECISIONS = tuple(_HINTS)
-
-    def __init__(self, model: Path, options: Options) -> None:
-        if options.provider:
-            raise ChainError("EP= belongs to ENGINE=onnxruntime; leave it out with openvino.")
+    def __init__(self, model: Path, options: engines.Options) -> None:
         core = openvino.Core()
         self._precision = options.precision
         self._device = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
-        check_processor(options.precision, core)
         try:
             self._model = compile_model(core, model, options)
         except RuntimeError as error:
@@ -46,8 +54,8 @@ class Engine:
             )
         # One request more than there are streams waits its turn, so that none falls idle.
         streams = self._model.get_property("NUM_STREAMS")
-        self.slots = streams + 1 if options.streams is not None else 1
-        self._free = [self._model.create_infer_request() for _ in range(self.slots)]
+        self.infer_requests = streams + 1 if options.streams is not None else 1
+        self._free = [self._model.create_infer_request() for _ in range(self.infer_requests)]
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self.finish(self.start(batch))
@@ -79,18 +87,6 @@ class Engine:
         }
 
 
-def check_processor(precision: str, core: openvino.Core) -> None:
-    """Raise ``ChainError`` where the processor has no arithmetic for ``precision``."""
-    has = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    need = _NEEDS.get(precision)
-    if need and need not in has:
-        name = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
-        raise ChainError(
-            f"PRECISION={precision} needs a processor with {need} arithmetic, which {name} has "
-            f"not (it has {' '.join(has)}); choose PRECISION=fp32."
-        )
-
-
 def executed(model: openvino.CompiledModel) -> dict[str, int]:
     """Return how many layers ``model`` executes in each element type, the heaviest kinds only.
 
@@ -105,7 +101,7 @@ def executed(model: openvino.CompiledModel) -> dict[str, int]:
 
 
 def compile_model(
-    core: openvino.Core, path: Path, options: Options, extra: dict[str, Any] | None = None
+    core: openvino.Core, path: Path, options: engines.Options, extra: dict[str, Any] | None = None
 ) -> openvino.CompiledModel:
     """Return the model at ``path`` (.onnx, or .xml with ``options.batch_size``) for the CPU.
 
@@ -124,10 +120,10 @@ def compile_model(
         return core.compile_model(_fixed(core, path, options), "CPU", config)
 
 
-def _fixed(core: openvino.Core, path: Path, options: Options) -> openvino.Model | str:
+def _fixed(core: openvino.Core, path: Path, options: engines.Options) -> openvino.Model | str:
     if path.suffix == ".onnx":
         return str(path)
-    # A quantised model serves every batch size.
+    # A quantized model serves every batch size.
     model = core.read_model(str(path))
     model.reshape([options.batch_size, *list(model.input(0).partial_shape)[1:]])
     return model

@@ -7,18 +7,48 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import flops
-from engines import Options
-from errors import ChainError
-from machine import cpu_flags, cpu_name, physical_cores, versions
-from onnx_to_torch import convert
+import engines
+from common.errors import ChainError
+from common.machine import cpu_flags, cpu_name, physical_cores, versions
+from common.shapes import SIDE
+from onnx_graph import flops
+from onnx_graph.to_torch import convert
 
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-_SIDE = 112
 # What a processor with float16 arithmetic has; PyTorch takes seconds for an image without.
 _CPU_FP16 = {"avx512_fp16", "amx_fp16", "asimdhp"}
 # Calls before a capture: cuDNN chooses its algorithms and libraries allocate their workspaces.
 _WARM = 3
+
+
+def _device(options: engines.Options) -> str:
+    return options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def check(options: engines.Options) -> None:
+    """Raise ``ChainError`` for a device, precision or mode that PyTorch does not have here."""
+    device = _device(options)
+    for value, allowed, variable in (
+        (device, ("cuda", "cpu"), "TORCH_DEVICE"),
+        (options.mode, (None, "compile", "graph", "eager"), "TORCH_MODE"),
+    ):
+        if value not in allowed:
+            choice = " ".join(filter(None, allowed))
+            raise ChainError(f"{variable}={value} is unknown; choose one of: {choice}")
+    if device == "cpu":
+        if options.precision == "fp16" and not _CPU_FP16 & cpu_flags():
+            raise ChainError(f"{cpu_name()} has no fp16 arithmetic; choose PRECISION=bf16 or fp32.")
+        if options.mode == "graph":
+            raise ChainError("TORCH_MODE=graph captures CUDA graphs; choose eager or compile.")
+        return
+    if not torch.cuda.is_available():
+        raise ChainError(
+            f"TORCH_DEVICE=cuda, but PyTorch {torch.__version__} finds no CUDA device; install a "
+            "CUDA build and the driver, or choose TORCH_DEVICE=cpu."
+        )
+    if options.precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        name = torch.cuda.get_device_name()
+        raise ChainError(f"{name} has no bf16 arithmetic; choose PRECISION=fp16 or fp32.")
 
 
 class _FromImage(nn.Module):
@@ -34,28 +64,18 @@ class _FromImage(nn.Module):
         return self.network(x.to(self.dtype, memory_format=torch.channels_last))
 
 
-class Engine:
+class Engine(engines.Engine):
     """The graph in channels-last, run as it is, captured as a CUDA graph, or compiled.
 
     Takes uint8 pixels as well as float32 images: a quarter of the bytes to carry to the device.
     """
 
-    PRECISIONS = tuple(_TYPES)
-    DEVICES = ("cuda", "cpu")
-    MODES = ("compile", "graph", "eager")
-    PIXELS = True
+    takes_pixels = True
 
-    def __init__(self, model: Path, options: Options) -> None:
-        if options.provider:
-            raise ChainError("EP= belongs to ENGINE=onnxruntime; leave it out with torch.")
-        if options.streams:
-            raise ChainError("STREAMS= belongs to ENGINE=openvino; leave it out with torch.")
+    def __init__(self, model: Path, options: engines.Options) -> None:
         self._precision = options.precision
         self._device = _device(options)
-        cuda = self._device == "cuda"
-        self._mode = options.mode or ("compile" if cuda else "eager")
-        if self._mode == "graph" and not cuda:
-            raise ChainError("TORCH_MODE=graph captures CUDA graphs; choose eager or compile.")
+        self._mode = options.mode or ("compile" if self._device == "cuda" else "eager")
         self._threads = options.threads or physical_cores()
         torch.set_num_threads(self._threads)
         # cuDNN's convolutions would otherwise round their inputs to TF32.
@@ -73,7 +93,7 @@ class Engine:
         self._captured: dict[torch.dtype, _Captured] = {}
         try:
             # Compiling and capturing belong to loading; a failure shows here.
-            self.run(np.zeros((self._batch_size, 3, _SIDE, _SIDE), np.uint8))
+            self.run(np.zeros((self._batch_size, 3, SIDE, SIDE), np.uint8))
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]
             raise ChainError(
@@ -106,24 +126,6 @@ class Engine:
             "threads": self._threads,
             "versions": used,
         }
-
-
-def _device(options: Options) -> str:
-    """Return the device to use; CUDA where there is one and nothing else was asked for."""
-    available = torch.cuda.is_available()
-    device = options.device or ("cuda" if available else "cpu")
-    if device == "cuda" and not available:
-        raise ChainError(
-            f"TORCH_DEVICE=cuda, but PyTorch {torch.__version__} finds no CUDA device; install a "
-            "CUDA build and the driver, or choose TORCH_DEVICE=cpu."
-        )
-    wants_bf16 = device == "cuda" and options.precision == "bf16"
-    if wants_bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
-        name = torch.cuda.get_device_name()
-        raise ChainError(f"{name} has no bf16 arithmetic; choose PRECISION=fp16 or fp32.")
-    if device == "cpu" and options.precision == "fp16" and not _CPU_FP16 & cpu_flags():
-        raise ChainError(f"{cpu_name()} has no fp16 arithmetic; choose PRECISION=bf16 or fp32.")
-    return device
 
 
 class _Captured:

@@ -1,15 +1,14 @@
 """One accuracy result with all that it was computed from, checked to belong together."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from errors import ChainError
-from evaluate import evaluate, pair_distances
-from metrics import judged_right, thresholds_of_pairs
-from score import load_embeddings
+from common.errors import ChainError
+from common.records import read_json
+from evaluation.metrics import judged_right, thresholds_of_pairs
+from evaluation.protocol import evaluate, pair_distances
 
 
 class Outcome(NamedTuple):
@@ -26,17 +25,24 @@ class Outcome(NamedTuple):
     right: np.ndarray
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in ``path``; raises ``ChainError`` where it holds anything else."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ChainError(f"{path} is missing; run the configuration first.") from None
-    except ValueError as error:
-        raise ChainError(f"{path} is no JSON ({error}); remove it and run make again.") from None
-    if not isinstance(value, dict):
-        raise ChainError(f"{path} holds no JSON object; remove it and run make again.")
-    return value
+def load_embeddings(path: Path, pairs: int) -> np.ndarray:
+    """Return the embeddings in ``path``: float32 (2 * pairs, 512).
+
+    Raises ``ChainError`` where they are too few or many, not finite, or not of unit length.
+    """
+    embeddings = np.load(path, allow_pickle=False)
+    if embeddings.ndim != 2 or len(embeddings) != 2 * pairs:
+        raise ChainError(
+            f"{path} has shape {embeddings.shape} but the set has {pairs} pairs; "
+            "remove it and run the set again."
+        )
+    bad = ~(np.abs(np.linalg.norm(embeddings, axis=1) - 1) < 1e-3)
+    if bad.any():
+        raise ChainError(
+            f"{path}: the embedding of image {bad.argmax()} is not finite or not of unit length; "
+            "check the weights, then remove it and run the set again."
+        )
+    return embeddings
 
 
 def load_outcome(folder: Path, data: Path) -> Outcome:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-import web_page
-from errors import FetchError
+from common.errors import FetchError
+from fetch import web_page
 
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
 RETRIES = 2

@@ -8,9 +8,9 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-import web_page
-from atomic import remove, write_json
-from errors import FetchError
+from common.errors import FetchError
+from common.files import remove, write_json
+from fetch import web_page
 
 TIMEOUT = (10, 30)  # seconds to connect, and between two pieces
 ATTEMPTS = 4  # in a row that bring nothing new

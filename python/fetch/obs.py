@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from errors import FetchError
+from common.errors import FetchError
 
 SECONDS = 3600
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fuse.graph import Graph, attributes
-from fuse.norms import (
+from fusion.graph import Graph, attributes
+from fusion.norms import (
     has_constants,
     is_padded,
     read_linear,

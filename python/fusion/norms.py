@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from onnx import NodeProto, helper
 
-from fuse.graph import Graph, attributes
+from fusion.graph import Graph, attributes
 
 
 class Norm(NamedTuple):

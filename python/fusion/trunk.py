@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from onnx import NodeProto, helper
 
-from fuse.graph import Graph, attributes
-from fuse.norms import Norm, has_constants, is_padded, read_norm, scale_inputs, scale_outputs
+from fusion.graph import Graph, attributes
+from fusion.norms import Norm, has_constants, is_padded, read_norm, scale_inputs, scale_outputs
 
 # How many standard deviations of a channel its origin may move. More would cost digits in
 # the trunk: half precision has three, and a factor near zero asks for any distance.

@@ -5,9 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import npu
-from doctor_check import Check
-from errors import ChainError
+from ascend import npu
+from common.errors import ChainError
+from host_checks.check import Check
 
 _UNRELATED = "ais-bench-benchmark"
 # In the interpreter in question: which of the two packages of that name is it, and does it load?

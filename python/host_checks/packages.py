@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from doctor_check import Check
+from host_checks.check import Check
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import engines
-import onnx_store
-import quantised
-from checksum import sha256
-from crops import open_crops
-from errors import ChainError
-from machine import cpu_name, usable_cpus
+from common.checksum import sha256
+from common.errors import ChainError
+from common.machine import cpu_name, usable_cpus
+from dataset.crops import open_crops
+from onnx_graph import store
+from quantization import quantized_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that embedding and benchmark share to ``parser``."""
     parser.add_argument(
-        "--model", type=Path, required=True, help="ONNX file of this batch size, or quantised model"
+        "--model", type=Path, required=True, help="ONNX file of this batch size, or quantized model"
     )
     parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
     parser.add_argument("--engine", required=True, help="engine name")
@@ -25,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--provider", help="ONNX Runtime execution provider")
     parser.add_argument("--threads", type=int, help="CPU threads (default: the engine's)")
-    parser.add_argument("--device", help="device, for an engine with a choice")
-    parser.add_argument("--mode", help="way of running, for an engine with a choice")
+    parser.add_argument("--device", help="device of torch: cuda or cpu")
+    parser.add_argument("--mode", help="mode of torch: compile, graph or eager")
+    parser.add_argument("--npu", type=int, help="device number, for a provider that has several")
     parser.add_argument("--streams", type=int, help="batches at a time (default: the engine's)")
     parser.add_argument("--tuned", type=Path, help="tune.json with threads and streams to use")
 
@@ -59,10 +60,11 @@ def load_engine(args: argparse.Namespace, throughput: bool) -> engines.Engine:
         streams=streams,
         batch_size=args.batch_size,
         device=args.device,
+        npu=args.npu,
         mode=args.mode,
     )
     if args.model.suffix == ".xml":
-        quantised.read(args.model)
+        quantized_model.read(args.model)
     engine = engines.load(args.engine, args.model, options)
     batch_size = engine.describe()["batch_size"]
     if batch_size != args.batch_size:
@@ -71,28 +73,29 @@ def load_engine(args: argparse.Namespace, throughput: bool) -> engines.Engine:
 
 
 def metadata(model: Path) -> dict[str, str]:
-    """Return what the ONNX file or quantised model ``model`` says of its origin."""
+    """Return what the ONNX file or quantized model ``model`` says of its origin."""
     if model.suffix == ".xml":
-        return quantised.read(model)["source"]
-    return onnx_store.metadata(onnx_store.load_graph(model))
+        return quantized_model.read(model)["source"]
+    return store.metadata(store.load_graph(model))
 
 
 def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
     """Return what produces a result: net, set, engine, what it really uses, checksums.
 
-    For a quantised model also how it was calibrated and how near it came.
+    For a quantized model also how it was calibrated and how near it came.
     """
     used = engine.describe()
     model = metadata(args.model)
     extra = {key: used[key] for key in ("streams", "layers") if key in used}
     if args.model.suffix == ".xml":
-        report = quantised.read(args.model)
+        report = quantized_model.read(args.model)
         checksum = report["model_sha256"]
-        extra["quantised"] = {key: report[key] for key in quantised.SUMMARY}
+        extra["quantized"] = {key: report[key] for key in quantized_model.SUMMARY}
     else:
         checksum = sha256(args.model)
     return extra | {
         "net": model["net"],
+        "checkpoint": model["checkpoint"],
         "dataset": args.crops.name,
         "batch_size": used["batch_size"],
         "engine": args.engine,

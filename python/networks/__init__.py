@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from errors import ChainError
+from common.errors import ChainError
 
 
 def names() -> list[str]:

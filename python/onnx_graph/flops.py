@@ -5,8 +5,8 @@ from pathlib import Path
 
 import onnx
 
-import onnx_store
-from errors import ChainError
+from common.errors import ChainError
+from onnx_graph import store
 
 
 def count(path: Path) -> int:
@@ -15,7 +15,7 @@ def count(path: Path) -> int:
     Convolutions and matrix products count; what else a network does is under a hundredth of it.
     Raises ``ChainError`` where a shape is unknown.
     """
-    model = onnx.shape_inference.infer_shapes(onnx_store.load_graph(path), data_prop=True)
+    model = onnx.shape_inference.infer_shapes(store.load_graph(path), data_prop=True)
     shapes = {t.name: tuple(t.dims) for t in model.graph.initializer}
     for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
         # An unknown or symbolic dimension reads as 0.
@@ -44,4 +44,4 @@ def _depth(node: onnx.NodeProto, weight: tuple[int, ...]) -> int:
 
 def batch_size(path: Path) -> int:
     """Return the fixed batch size of the ONNX file ``path``; 0 where it is symbolic."""
-    return onnx_store.load_graph(path).graph.input[0].type.tensor_type.shape.dim[0].dim_value
+    return store.load_graph(path).graph.input[0].type.tensor_type.shape.dim[0].dim_value

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from crops import normalise
-from decode import SIDE
-from errors import ChainError
+from common.errors import ChainError
+from common.shapes import SIDE
+from dataset.crops import normalise
 
 MIN_COSINE = 0.99999
 MAX_RELATIVE_ERROR = 1e-4
@@ -16,7 +16,7 @@ MAX_RELATIVE_ERROR = 1e-4
 IMAGES = 4
 
 
-def reference_input() -> np.ndarray:
+def images() -> np.ndarray:
     """Return float32 (4, 3, 112, 112): seeded smooth patterns with noise, normalised like crops."""
     random = np.random.default_rng(112)
     coarse = random.uniform(0, 255, (IMAGES, 3, 8, 8))
@@ -24,12 +24,12 @@ def reference_input() -> np.ndarray:
     return normalise(pixels.clip(0, 255).astype(np.uint8))
 
 
-def compare(reference: np.ndarray, output: np.ndarray) -> dict[str, float]:
+def compare(baseline: np.ndarray, output: np.ndarray) -> dict[str, float]:
     """Return ``min_cosine`` and ``max_relative_error`` over the rows of two (N, D) arrays.
 
-    The error of a row is |output - reference| / |reference|, both Euclidean, in float64.
+    The error of a row is |output - baseline| / |baseline|, both Euclidean, in float64.
     """
-    a, b = np.asarray(reference, np.float64), np.asarray(output, np.float64)
+    a, b = np.asarray(baseline, np.float64), np.asarray(output, np.float64)
     norms = np.linalg.norm(a, axis=1)
     cosine = (a * b).sum(axis=1) / (norms * np.linalg.norm(b, axis=1))
     return {
@@ -38,25 +38,25 @@ def compare(reference: np.ndarray, output: np.ndarray) -> dict[str, float]:
     }
 
 
-def run_onnx(path: Path, images: np.ndarray) -> np.ndarray:
-    """Run the ONNX file ``path`` in ONNX Runtime on the CPU; ``images`` are repeated to its batch.
+def run_onnx(path: Path, batch: np.ndarray) -> np.ndarray:
+    """Run the ONNX file ``path`` in ONNX Runtime on the CPU; ``batch`` is repeated to its size.
 
-    Returns float32 (batch, 512), where the batch is the model's, or len(images) if symbolic.
+    Returns float32 (batch, 512), where the batch is the model's, or len(batch) if symbolic.
     """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (entry,) = session.get_inputs()
-    batch = entry.shape[0] if isinstance(entry.shape[0], int) else len(images)
-    return session.run(None, {entry.name: images[np.arange(batch) % len(images)]})[0]
+    size = entry.shape[0] if isinstance(entry.shape[0], int) else len(batch)
+    return session.run(None, {entry.name: batch[np.arange(size) % len(batch)]})[0]
 
 
-def gate(path: Path, reference: np.ndarray, stage: str) -> dict[str, float]:
-    """Run ``path`` on ``reference_input`` and compare with ``reference``, float32 (4, 512).
+def gate(path: Path, baseline: np.ndarray, stage: str) -> dict[str, float]:
+    """Run ``path`` on ``images`` and compare with ``baseline``, float32 (4, 512).
 
     Returns what ``compare`` does. Raises ``ChainError`` naming ``stage`` where the cosine is
     below 0.99999 or the relative error above 1e-4 for any row.
     """
-    output = run_onnx(path, reference_input())
-    result = compare(reference[np.arange(len(output)) % IMAGES], output)
+    output = run_onnx(path, images())
+    result = compare(baseline[np.arange(len(output)) % IMAGES], output)
     # Written so that NaN fails too.
     if not (
         result["min_cosine"] >= MIN_COSINE and result["max_relative_error"] <= MAX_RELATIVE_ERROR

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, numpy_helper
 
-from atomic import remove, replacing
+from common.files import remove, replacing
 
 # Tensors below this many bytes stay in the graph, where shape inference can see them.
 EXTERNAL_FROM = 1024

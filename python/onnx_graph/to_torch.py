@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from onnx import helper, numpy_helper
 from torch import Tensor, fx, nn
 
-from errors import ChainError
+from common.errors import ChainError
 
 # Proxies of torch.fx: what is called on them becomes the module's graph.
 _Attributes = dict[str, Any]

@@ -1,12 +1,12 @@
-"""A quantised model on disk: model.xml and model.bin, and quant.json that says what they are."""
+"""A quantized model on disk: model.xml and model.bin, and quant.json that says what they are."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from checksum import sha256
-from errors import ChainError
+from common.checksum import sha256
+from common.errors import ChainError
 
 GRAPH, WEIGHTS, REPORT = "model.xml", "model.bin", "quant.json"
 # The part of the report that results carry along.
@@ -20,7 +20,7 @@ def checksum(folder: Path) -> str:
 
 
 def read(graph: Path) -> dict[str, Any]:
-    """Return the report that belongs to the quantised model ``graph``.
+    """Return the report that belongs to the quantized model ``graph``.
 
     Raises ``ChainError`` where the three files do not belong together.
     """

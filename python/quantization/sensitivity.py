@@ -1,4 +1,4 @@
-"""Which layers of a quantised OpenVINO model lose most, and the model with some not quantised."""
+"""Which layers of a quantized OpenVINO model lose most, and the model with some not quantized."""
 
 import numpy as np
 import openvino
@@ -28,8 +28,8 @@ def behind(node: Node) -> list[Node]:
     return list(found.values())
 
 
-def _unquantised(node: Node) -> Output:
-    """Return what ``node`` read before its input was quantised; Flatten may stand in between."""
+def _unquantized(node: Node) -> Output:
+    """Return what ``node`` read before its input was quantized; Flatten may stand in between."""
     source = node.input_value(0)
     if source.get_node().get_type_name() == "FakeQuantize":
         return source.get_node().input_value(0)
@@ -43,7 +43,7 @@ def _unquantised(node: Node) -> Output:
 
 
 def only_heavy(model: Model) -> Model:
-    """Return a copy of ``model`` in which nothing but its ``heavy`` layers is quantised.
+    """Return a copy of ``model`` in which nothing but its ``heavy`` layers is quantized.
 
     A residual trunk that is rounded to eight bits at every sum loses most of what a deep
     IR-SE net loses (seeded ir_se100: mean cosine 0.956 with, 0.992 without), and sums and gates
@@ -61,7 +61,7 @@ def only_heavy(model: Model) -> Model:
 def left_in_float(model: Model, core: openvino.Core) -> list[str]:
     """Return the layers of ``model`` that OpenVINO executes in floating point all the same.
 
-    On current processors these are the depth-wise convolutions: quantising them costs
+    On current processors these are the depth-wise convolutions: quantizing them costs
     accuracy and gains nothing.
     """
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -80,7 +80,7 @@ def weights(original: Model) -> dict[str, Output]:
 
 
 def without(model: Model, names: list[str], exact: dict[str, Output]) -> Model:
-    """Return a copy of ``model`` in which the layers ``names`` are not quantised.
+    """Return a copy of ``model`` in which the layers ``names`` are not quantized.
 
     nncf has rounded the weights for good; ``exact`` holds those of the original.
     """
@@ -88,7 +88,7 @@ def without(model: Model, names: list[str], exact: dict[str, Output]) -> Model:
     for node in heavy(copy):
         name = node.get_friendly_name()
         if name in names:
-            node.input(0).replace_source_output(_unquantised(node))
+            node.input(0).replace_source_output(_unquantized(node))
             node.input(1).replace_source_output(exact[name])
     return copy
 
@@ -96,17 +96,17 @@ def without(model: Model, names: list[str], exact: dict[str, Output]) -> Model:
 def errors(
     model: Model, exact: dict[str, Output], images: np.ndarray, core: openvino.Core
 ) -> dict[str, float]:
-    """Return for each layer of ``model`` what its own quantising adds: noise over signal, power.
+    """Return for each layer of ``model`` what its own quantizing adds: noise over signal, power.
 
-    Each layer is run on the same input quantised and with ``exact`` weights; ``images``, float32
-    (N, 3, 112, 112), go through one at a time. Layers that are not quantised are left out.
+    Each layer is run on the same input quantized and with ``exact`` weights; ``images``, float32
+    (N, 3, 112, 112), go through one at a time. Layers that are not quantized are left out.
     """
     copy = model.clone()
     names, results = [], []
     for node in heavy(copy):
-        if _unquantised(node) == node.input_value(0):
+        if _unquantized(node) == node.input_value(0):
             continue
-        twin = _twin(node, [_unquantised(node), exact[node.get_friendly_name()]])
+        twin = _twin(node, [_unquantized(node), exact[node.get_friendly_name()]])
         difference = ops.subtract(node.output(0), twin)
         axes = list(range(len(node.output(0).shape)))
         for value in (difference, twin):

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from torch import nn
 
-from errors import ChainError
+from common.errors import ChainError
 
 # Our name -> the reference's class and its arguments. The drop ratio does not matter in
 # evaluation; 0.6 is its own.

@@ -6,24 +6,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from errors import ChainError
-from outcome import Outcome, load_outcome, read_json
+from common.errors import ChainError
+from common.records import read_json
+from evaluation.outcome import Outcome, load_outcome
 
 # Keys that a record of either kind has: what they name is shown, so it must be there.
-_IDENTITY = ("net", "dataset", "batch_size", "engine", "precision", "device", "weights_sha256")
+_IDENTITY = (
+    "net",
+    "dataset",
+    "batch_size",
+    "engine",
+    "precision",
+    "device",
+    "checkpoint",
+    "weights_sha256",
+)
 
 
 @dataclass
 class Configuration:
-    """One result folder. ``accuracy``, ``perf``, ``quant`` and ``parity`` hold its JSON files,
-    each None where absent; ``outcome`` needs embeddings and labels too; ``notes`` say what is
+    """One result folder. ``accuracy``, ``perf`` and ``parity`` hold its JSON files, each None
+    where absent; ``outcome`` needs embeddings and labels too; ``notes`` say what is
     not shown and why.
     """
 
     folder: Path
     accuracy: dict[str, Any] | None = None
     perf: dict[str, Any] | None = None
-    quant: dict[str, Any] | None = None
     parity: dict[str, Any] | None = None
     outcome: Outcome | None = None
     notes: list[str] = field(default_factory=list)
@@ -37,6 +46,12 @@ class Configuration:
 
     def __getitem__(self, key: str) -> Any:
         return self.identity[key]
+
+    @property
+    def network(self) -> str:
+        """The network, with the checkpoint's name where that says more."""
+        net, name = self["net"], self["checkpoint"].removeprefix("model_")
+        return net if name == net else f"{net} ({name})"
 
     @property
     def label(self) -> str:
@@ -67,27 +82,25 @@ def collect(results: Path, data: Path, model: Path) -> tuple[list[Configuration]
 def _order(c: Configuration) -> tuple:
     # fp32 first: it is what the others are compared with.
     precision = (c["precision"] != "fp32", c["precision"])
-    return (c["net"], c["dataset"], precision, c["engine"], c["batch_size"], c.folder.name)
+    return (c.network, c["dataset"], precision, c["engine"], c["batch_size"], c.folder.name)
 
 
 def _load(folder: Path, data: Path, model: Path) -> Configuration:
     configuration = Configuration(folder)
-    for name in ("accuracy", "perf", "quant"):
+    for name in ("accuracy", "perf"):
         if not (folder / f"{name}.json").exists():
             continue
         try:
             record = read_json(folder / f"{name}.json")
-            if name != "quant":
-                _check(record, folder / f"{name}.json")
+            _check(record, folder / f"{name}.json")
             setattr(configuration, name, record)
         except ChainError as error:
             configuration.notes.append(str(error))
     if configuration.accuracy is None and configuration.perf is None:
         return configuration
-    net, batch_size = configuration["net"], configuration["batch_size"]
-    parity = model / f"model_{net}_bs{batch_size}_parity.json"
+    name = f"{configuration['checkpoint']}_bs{configuration['batch_size']}_parity.json"
     with contextlib.suppress(ChainError):  # the model may be gone, and its parity with it
-        configuration.parity = read_json(parity)
+        configuration.parity = read_json(model / name)
     if configuration.accuracy:
         try:
             configuration.outcome = load_outcome(folder, data)
@@ -106,8 +119,9 @@ def _check(record: dict[str, Any], path: Path) -> None:
     missing += [] if wanted in record else [wanted]
     if missing:
         raise ChainError(f"{path} has no {missing[0]}; make it again with this version.")
-    if not re.fullmatch(r"[\w.-]+", str(record["net"])):
-        raise ChainError(f"{path} names a strange network; make it again.")
+    for key in ("net", "checkpoint"):
+        if not re.fullmatch(r"[\w.+@,-]+", str(record[key])):
+            raise ChainError(f"{path} has a {key} that is not a name; make it again.")
 
 
 def groups(configurations: list[Configuration]) -> list[list[Configuration]]:

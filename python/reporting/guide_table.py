@@ -1,47 +1,79 @@
 """Results of several batch sizes -> the guide's table; standard library only."""
 
-import argparse
-import json
 from pathlib import Path
+from typing import Any
 
-from errors import exit_with
+from common.records import read_json
+from common.table import aligned
+from evaluation.published import figures, published
 
 HEADER = ["device", "batch", "data set", "accuracy", "fps"]
+NPU_HEADER = [
+    *HEADER[:-1],
+    "fps (device only)",
+    "fps (wall clock)",
+    "guide's accuracy",
+    "guide's fps",
+    "ratio",
+]
 # What must be equal for an accuracy and a throughput to stand in one row.
 _SAME = ("model_sha256", "data_sha256", "provider", "device")
 
 
-def row(folder: Path) -> list[str]:
+def text(folders: list[Path]) -> str:
+    """Return the table of the result ``folders``, one a batch size.
+
+    Results on an NPU stand beside the guide's published figures.
+    """
+    perfs = [read_json(folder / "perf.json") for folder in folders]
+    if any("wall_clock_fps" not in perf for perf in perfs):
+        return aligned([HEADER, *(row(f, p) for f, p in zip(folders, perfs, strict=True))])
+    guide = figures()["guide"]
+    lines = [
+        aligned([NPU_HEADER, *(npu_row(f, p, guide) for f, p in zip(folders, perfs, strict=True))]),
+        f"The guide's figures: {guide['net']} on {guide['dataset']}, one {guide['device']}, "
+        "execution on the device alone.\nThe ratio is of device-only fps, for each device.",
+    ]
+    for perf in perfs:
+        other = [
+            f"{key} is {perf[key]}"
+            for key in ("net", "dataset", "device")
+            if perf[key] != guide[key]
+        ]
+        if other:
+            lines.append(f"Compare with care: here the {', the '.join(other)}.")
+            break
+    return "\n".join(lines)
+
+
+def row(folder: Path, perf: dict[str, Any]) -> list[str]:
     """Return device, batch, set, accuracy and fps of one result folder, as text.
 
-    The accuracy is shown only where it was measured with the model and data of perf.json.
+    The accuracy is shown only where it was measured with the model and data of ``perf``.
     """
-    perf = json.loads((folder / "perf.json").read_text(encoding="utf-8"))
     accuracy = "not measured"
     if (folder / "accuracy.json").exists():
-        result = json.loads((folder / "accuracy.json").read_text(encoding="utf-8"))
+        result = read_json(folder / "accuracy.json")
         same = all(result[key] == perf[key] for key in _SAME)
         accuracy = f"{result['accuracy']:.4f}" if same else "out of date"
     fps = f"{perf['throughput_fps']:.1f}"
     return [perf["device"], str(perf["batch_size"]), perf["dataset"], accuracy, fps]
 
 
-def aligned(rows: list[list[str]]) -> str:
-    """Return ``rows``, the first being the heading, as a Markdown table with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in rows
+def npu_row(folder: Path, perf: dict[str, Any], guide: dict[str, Any]) -> list[str]:
+    """Return the row of a result on an NPU: measured, published, and their ratio.
+
+    The ratio is shown only for the network that the guide measured.
+    """
+    fps = guide["fps"].get(str(perf["batch_size"]))
+    accuracy = published(figures(), guide["net"], guide["dataset"])
+    # Several devices together are compared with as many of the guide's one.
+    ratio = perf["throughput_fps"] / len(perf["devices"]) / fps if fps else None
+    comparable = ratio is not None and perf["net"] == guide["net"]
+    return [
+        *row(folder, perf),
+        f"{perf['wall_clock_fps']:.1f}",
+        f"{accuracy:.4f}" if fps else "none",
+        str(fps or "none"),
+        f"{ratio:.2f}" if comparable else "not comparable",
     ]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path, help="result folders, one a batch size")
-    rows = [row(folder) for folder in parser.parse_args().folders]
-    print(aligned([HEADER, *rows]))
-
-
-if __name__ == "__main__":
-    exit_with(main)

@@ -8,9 +8,9 @@ import bcolz
 import cv2
 import numpy as np
 
-from collect import Configuration
-from crops import open_crops
-from errors import ChainError
+from common.errors import ChainError
+from dataset.crops import open_crops
+from reporting.collect import Configuration
 
 SHOWN = 100
 QUALITY = 88  # JPEG: a crop is about 4 kB

@@ -14,8 +14,8 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from collect import Configuration
-from metrics import FARS, roc
+from evaluation.metrics import FARS, roc
+from reporting.collect import Configuration
 
 STYLES = ("-", "--", ":", "-.")
 

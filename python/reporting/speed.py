@@ -5,8 +5,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from collect import Configuration
-from report_plots import COLOURS, Picture, Theme, legend
+from reporting.collect import Configuration
+from reporting.plots import COLOURS, Picture, Theme, legend
 
 
 def speed_plots(configurations: list[Configuration]) -> list[Picture]:
@@ -14,7 +14,7 @@ def speed_plots(configurations: list[Configuration]) -> list[Picture]:
     lines: dict[str, list[Configuration]] = {}
     for c in configurations:
         if c.perf:
-            key = f"{c.perf['net']}, {c.perf['engine']} {c.perf['precision']}, {c.perf['dataset']}"
+            key = f"{c.network}, {c.perf['engine']} {c.perf['precision']}, {c.perf['dataset']}"
             lines.setdefault(key, []).append(c)
     if not lines:
         return []

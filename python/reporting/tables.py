@@ -1,17 +1,17 @@
 """The report's tables as rows of text, the header first, for the page and the Markdown."""
 
-from collect import Configuration
-from compare import compare
-from errors import ChainError
-from expected import published
-from metrics import FARS, far_name
+from common.errors import ChainError
+from evaluation.comparison import compare
+from evaluation.metrics import FARS, far_name
+from evaluation.published import figures, published
+from reporting.collect import Configuration
 
 Rows = list[list[str]]
 NONE = "-"
 
 
-def results(configurations: list[Configuration], figures: dict) -> Rows:
-    """The guide's table, with what tells its rows apart; ``figures`` is published.json."""
+def results(configurations: list[Configuration]) -> Rows:
+    """The guide's table, with what tells its rows apart."""
     rows = [
         [
             "network",
@@ -31,14 +31,14 @@ def results(configurations: list[Configuration], figures: dict) -> Rows:
     for c in configurations:
         rows.append(
             [
-                c["net"],
+                c.network,
                 c["device"],
                 c["engine"],
                 c["precision"],
                 str(c["batch_size"]),
                 c["dataset"],
                 *_accuracy(c),
-                _published(c, figures),
+                _published(c),
                 *_speed(c),
             ]
         )
@@ -56,8 +56,8 @@ def _interval(c: Configuration) -> str:
     return f"{interval['low']:.4f} to {interval['high']:.4f}"
 
 
-def _published(c: Configuration, figures: dict) -> str:
-    known = published(figures, c["net"], c["dataset"])
+def _published(c: Configuration) -> str:
+    known = published(figures(), c["net"], c["dataset"])
     return NONE if known is None else f"{known:.4f}"
 
 
@@ -135,33 +135,21 @@ def against_first(members: list[Configuration]) -> Rows:
 
 def parity(configurations: list[Configuration]) -> Rows:
     """What each stage of the chain gives, compared with the stage before it."""
-    rows = [["network", "batch", "stage", "lowest cosine", "mean cosine", "largest relative error"]]
+    rows = [["checkpoint", "batch", "stage", "lowest cosine", "largest relative error"]]
     seen = set()
     for c in configurations:
         for stage, found in (c.parity or {}).items():
-            if isinstance(found, dict) and (c["net"], c["batch_size"], stage) not in seen:
-                seen.add((c["net"], c["batch_size"], stage))
+            if isinstance(found, dict) and (c["checkpoint"], c["batch_size"], stage) not in seen:
+                seen.add((c["checkpoint"], c["batch_size"], stage))
                 rows.append(
                     [
-                        c["net"],
+                        c["checkpoint"],
                         str(c["batch_size"]),
                         f"PyTorch and {stage}",
                         _number(found.get("min_cosine"), 8),
-                        NONE,
                         _error(found.get("max_relative_error")),
                     ]
                 )
-        if c.quant:
-            rows.append(
-                [
-                    c["net"],
-                    str(c["batch_size"]),
-                    f"fp32 and {c['precision']} ({c['engine']})",
-                    _number(c.quant.get("min_cosine"), 6),
-                    _number(c.quant.get("mean_cosine"), 6),
-                    NONE,
-                ]
-            )
     return rows
 
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Container
 from typing import Any
 
-from pickle_machine import Call, External, Global, Machine, Refused
+from safe_pickle.machine import Call, External, Global, Machine, Refused
 
 __all__ = ["Call", "External", "Global", "Refused", "load"]
 

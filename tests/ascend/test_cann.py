@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from ascend import TOOLKIT, environment, make_model
-from conftest import PYTHON
+from support.ascend import TOOLKIT, environment, make_model
+from support.project import PYTHON
 
 LOAD = """
 import sys

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import show
-from ascend import environment
-from conftest import Project
+from support.ascend import environment
+from support.project import Project
 
 
 @pytest.fixture(scope="module")

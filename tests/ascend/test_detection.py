@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-import npu
-from ascend import TOOLKIT, environment
-from conftest import ROOT, Project, expect_error, run_module
-from errors import ChainError
+from ascend import npu
+from support.ascend import TOOLKIT, environment
+from support.project import ROOT, Project, expect_error, run_module
+from common.errors import ChainError
 
 
 def listing(**variables: str) -> str:

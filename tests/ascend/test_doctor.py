@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ascend import TOOLKIT, environment
-from conftest import PYTHON
+from support.ascend import TOOLKIT, environment
+from support.project import PYTHON
 
 
 @pytest.fixture

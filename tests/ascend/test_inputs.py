@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 
-import npu_inputs
-from ascend import make_crops
-from conftest import expect_error, run_module
-from crops import normalise, open_crops
-from errors import ChainError
+from ascend import input_files
+from support.ascend import make_crops
+from support.project import expect_error, run_module
+from dataset.crops import normalise, open_crops
+from common.errors import ChainError
 
 COUNT = 70  # more than one process's share
 FIRSTS = np.array([0, 1, 1, *range(3, COUNT)])
@@ -45,7 +45,7 @@ def test_names_and_content(made):
     assert not any(p.stat().st_mode & 0o022 for p in [made / "npu", *(made / "npu").iterdir()])
     record = json.loads((made / "npu.json").read_text())
     assert record["files"] == 138 and record["bytes"] == 150_528 and record["unique"]
-    npu_inputs.check(made / "npu", crops, np.unique(FIRSTS), False)
+    input_files.check(made / "npu", crops, np.unique(FIRSTS), False)
 
 
 def test_aipp_inputs_are_a_quarter(made):
@@ -56,9 +56,9 @@ def test_aipp_inputs_are_a_quarter(made):
     np.testing.assert_array_equal(pixels, crops[2].transpose(1, 2, 0))
     flipped = np.fromfile(made / "aipp" / "2_flip.bin", np.uint8).reshape(112, 112, 3)
     np.testing.assert_array_equal(flipped, pixels[:, ::-1])
-    npu_inputs.check(made / "aipp", crops, np.arange(COUNT), True)
+    input_files.check(made / "aipp", crops, np.arange(COUNT), True)
     with pytest.raises(ChainError, match="37632 bytes, not 150528"):
-        npu_inputs.check(made / "aipp", crops, np.arange(COUNT), False)
+        input_files.check(made / "aipp", crops, np.arange(COUNT), False)
 
 
 def swap(a, b):
@@ -87,16 +87,16 @@ def test_check_finds_every_fault(made, tmp_path, change, why):
         (folder / path.name).write_bytes(path.read_bytes())
     change(folder)
     with pytest.raises(ChainError, match=why):
-        npu_inputs.check(folder, open_crops(made / "crops"), np.unique(FIRSTS), False)
+        input_files.check(folder, open_crops(made / "crops"), np.unique(FIRSTS), False)
 
 
 def test_a_full_disk_is_noticed_first(made, monkeypatch):
-    import write_inputs
+    import write_npu_inputs
 
     usage = type("Usage", (), {"free": 10**6})
-    monkeypatch.setattr(write_inputs.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(write_npu_inputs.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(ChainError, match=r"needs 0.02 GB .* 0.00 GB free; make room"):
-        write_inputs.write(made / "crops", np.arange(COUNT), False, made / "none")
+        write_npu_inputs.write(made / "crops", np.arange(COUNT), False, made / "none")
 
 
 def test_crops_must_be_there(tmp_path):

@@ -6,11 +6,11 @@ import re
 import onnx
 import pytest
 
-import aipp
-import atc
-from ascend import environment, make_model
-from conftest import expect_error, run_module
-from errors import ChainError
+from ascend import aipp
+from ascend import atc
+from support.ascend import environment, make_model
+from support.project import expect_error, run_module
+from common.errors import ChainError
 
 
 @pytest.fixture

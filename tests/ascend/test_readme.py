@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ascend import TOOLKIT
-from conftest import ROOT, Project
+from support.ascend import TOOLKIT
+from support.project import ROOT, Project
 
 CHAPTER = "## On an Ascend NPU"
 

@@ -7,13 +7,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-import ais_run
-import ascend_outputs
-import npu_inputs
-from ascend import TOOLKIT, environment, make_crops, make_model
-from conftest import expect_error, run_module
-from crops import normalise
-from errors import ChainError
+from ascend import ais_bench
+from ascend import output_files
+from ascend import input_files
+from support.ascend import TOOLKIT, environment, make_crops, make_model
+from support.project import expect_error, run_module
+from dataset.crops import normalise
+from common.errors import ChainError
 
 COUNT, BATCH = 9, 4  # 18 inputs: four batches of four, and one of two
 
@@ -46,7 +46,7 @@ def job(made, tmp_path, monkeypatch):
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(made)
-    return ais_run.Job(
+    return ais_bench.Job(
         python=sys.executable,
         om=made / "m.om",
         batch_size=BATCH,
@@ -60,11 +60,11 @@ def job(made, tmp_path, monkeypatch):
     )
 
 
-def run_and_collect(job: ais_run.Job) -> np.ndarray:
-    parts, wall = ais_run.run(job)
+def run_and_collect(job: ais_bench.Job) -> np.ndarray:
+    parts, wall = ais_bench.run(job)
     assert wall > 0
-    stems = npu_inputs.stems(np.arange(COUNT))
-    return ascend_outputs.collect(parts, stems, job.outfmt, job.batch_size)
+    stems = input_files.stems(np.arange(COUNT))
+    return output_files.collect(parts, stems, job.outfmt, job.batch_size)
 
 
 @pytest.mark.parametrize("version", ["1", "3"])
@@ -102,7 +102,7 @@ def test_faults_are_caught(job, monkeypatch, fault, why):
 def test_a_fault_of_one_device_is_caught(job, monkeypatch):
     monkeypatch.setenv("FAKE_AIS", "no-summary")
     with pytest.raises(ChainError, match="no summary for device 1"):
-        ais_run.run(job._replace(devices=[1, 0]))
+        ais_bench.run(job._replace(devices=[1, 0]))
 
 
 def test_a_batch_size_that_is_not_the_models(job):
@@ -113,10 +113,10 @@ def test_a_batch_size_that_is_not_the_models(job):
 
 def test_failures_show_what_ais_bench_said(job, capfd):
     with pytest.raises(ChainError, match="exit status 1"):
-        ais_run.run(job._replace(devices=[7]))
+        ais_bench.run(job._replace(devices=[7]))
     assert "[507033][set device 7 failed]" in capfd.readouterr().err
     with pytest.raises(ChainError, match="exit status"):
-        ais_run.run(job._replace(python="/bin/false"))
+        ais_bench.run(job._replace(python="/bin/false"))
 
 
 def test_a_package_without_its_own_main(job, tmp_path, monkeypatch):
@@ -124,14 +124,14 @@ def test_a_package_without_its_own_main(job, tmp_path, monkeypatch):
         (tmp_path / "site/ais_bench").mkdir(parents=True, exist_ok=True)
         (tmp_path / "site/ais_bench" / f"{name}.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
-    assert ais_run.command(job)[1:3] == ["-m", "ais_bench.infer"]
+    assert ais_bench.command(job)[1:3] == ["-m", "ais_bench.infer"]
     monkeypatch.setenv("PYTHONPATH", str(TOOLKIT / "python"))
-    assert ais_run.command(job)[1:3] == ["-m", "ais_bench"]
+    assert ais_bench.command(job)[1:3] == ["-m", "ais_bench"]
 
 
 def test_names_that_ais_bench_refuses(job):
     with pytest.raises(ChainError, match="letters, digits"):
-        ais_run.run(job._replace(om=job.om.with_name("a,b.om")))
+        ais_bench.run(job._replace(om=job.om.with_name("a,b.om")))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_damaged_outputs(tmp_path, spoil, why):
     path.write_bytes(np.zeros(512, np.float32).tobytes())
     spoil(path)
     with pytest.raises(ChainError, match=why):
-        ascend_outputs.read(path)
+        output_files.read(path)
 
 
 def arguments(made, tmp_path, *more):

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ascend import TOOLKIT, environment, make_model
-from conftest import run_module
+from support.ascend import TOOLKIT, environment, make_model
+from support.project import run_module
 
 SIZE = 150_528
 

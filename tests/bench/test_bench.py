@@ -11,10 +11,10 @@ import pytest
 
 import bench_chain
 import bench_peers
-import peer_process
-import peers
-from conftest import Project, expect_error, run_module
-from errors import ChainError
+from bench import backend_process
+from bench import backends
+from support.project import Project, expect_error, run_module
+from common.errors import ChainError
 
 
 def test_contenders_take_the_models_of_their_batch_size(ready):
@@ -28,14 +28,14 @@ def test_contenders_take_the_models_of_their_batch_size(ready):
 
 def test_a_contender_that_cannot_load_is_named(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"no model")
-    contender = peers.Contender("ORT", "onnxruntime", tmp_path / "bad.onnx", 1, 1)
+    contender = backends.Contender("ORT", "onnxruntime", tmp_path / "bad.onnx", 1, 1)
     with pytest.raises(ChainError, match=r"ORT cannot run .*bad\.onnx"):
-        peer_process.PeerProcess(contender, np.zeros((1, 3, 112, 112), np.float32))
+        backend_process.PeerProcess(contender, np.zeros((1, 3, 112, 112), np.float32))
 
 
 def test_a_contender_sleeps_when_it_is_not_its_turn(ready):
-    contender = peers.Contender("ORT", "onnxruntime", ready / "model_m_bs1.onnx", 1, 1)
-    with peer_process.PeerProcess(contender, np.zeros((1, 3, 112, 112), np.float32)) as process:
+    contender = backends.Contender("ORT", "onnxruntime", ready / "model_m_bs1.onnx", 1, 1)
+    with backend_process.PeerProcess(contender, np.zeros((1, 3, 112, 112), np.float32)) as process:
 
         def state() -> str:
             stat = Path(f"/proc/{process._process.pid}/stat").read_text(encoding="ascii")

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import generate_docs
-from conftest import ROOT
+from support.project import ROOT
 
 ENGLISH, CHINESE = ((ROOT / name).read_text() for name in generate_docs.READMES)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Project
+from support.project import Project
 
 
 def test_mobilefacenet_on_lfw(project: Project, shared: Path):

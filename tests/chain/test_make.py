@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Project
+from support.project import ROOT, Project
 
 RESULT = "result/mobilefacenet_faces_openvino_fp32_bs4"
 

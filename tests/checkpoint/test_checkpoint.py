@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import checkpoint
+from checkpoint import state_dict
 import networks
-from errors import ChainError
+from common.errors import ChainError
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def state(tiny: Path) -> dict[str, torch.Tensor]:
 def load(path: Path) -> dict[str, torch.Tensor]:
     with torch.device("meta"):
         network = networks.build("mobilefacenet")
-    checkpoint.load_into(network, path, "mobilefacenet")
+    state_dict.load_into(network, path, "mobilefacenet")
     assert not network.training
     return network.state_dict()
 

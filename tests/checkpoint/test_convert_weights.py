@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import checkpoint
-from conftest import PYTHON, Project, expect_error, run_module
+from checkpoint import state_dict
+from support.project import PYTHON, Project, expect_error, run_module
 from convert_weights import convert
-from errors import ChainError
+from common.errors import ChainError
 
 STATE = {
     "a.weight": torch.arange(12.0).reshape(3, 4).t(),
@@ -79,7 +79,7 @@ def assert_same(state: dict, dtype: torch.dtype = torch.float32) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_loads_and_converts(form: str, zipped: bool, tmp_path: Path) -> None:
     path = save(FORMS[form], tmp_path / "weights.pth", zipped)
-    assert_same(checkpoint.read(path))
+    assert_same(state_dict.read(path))
     assert_same(convert(path))
 
 
@@ -88,7 +88,7 @@ def test_every_form_loads_and_converts(form: str, zipped: bool, tmp_path: Path) 
 def test_every_precision(dtype: torch.dtype, zipped: bool, tmp_path: Path) -> None:
     state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in STATE.items()}
     path = save(state, tmp_path / "weights.pth", zipped)
-    assert_same(checkpoint.read(path))
+    assert_same(state_dict.read(path))
     assert_same(convert(path), dtype)
 
 
@@ -96,7 +96,7 @@ def test_every_precision(dtype: torch.dtype, zipped: bool, tmp_path: Path) -> No
 def test_extra_objects_are_left_out_not_made(zipped: bool, tmp_path: Path) -> None:
     path = save({"model": STATE, **EXTRA}, tmp_path / "weights.pth", zipped)
     with pytest.raises(ChainError, match="make convert-weights WEIGHTS="):
-        checkpoint.read(path)
+        state_dict.read(path)
     assert_same(convert(path))
 
 
@@ -105,7 +105,7 @@ def test_nothing_is_executed(zipped: bool, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     path = save({"model": STATE, "x": Execute()}, tmp_path / "weights.pth", zipped)
     with pytest.raises(ChainError, match="more than tensors"):
-        checkpoint.read(path)
+        state_dict.read(path)
     assert_same(convert(path))
     # Where the weights themselves should be, it is refused.
     path = save({"model": {**STATE, "x": Execute()}}, tmp_path / "weights.pth", zipped)
@@ -136,7 +136,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         for size in (0, 10, 100, len(whole) // 2, len(whole) - 5):
             path = tmp_path / "cut.pth"
             path.write_bytes(whole[:size])
-            for read in (convert, checkpoint.read):
+            for read in (convert, state_dict.read):
                 with pytest.raises(ChainError):
                     read(path)
 
@@ -146,9 +146,9 @@ def test_a_tensor_larger_than_its_storage_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ChainError, match="larger than its storage"):
         convert(path)
     with pytest.raises(ChainError, match="no plain tensor"):
-        checkpoint.read(path)
+        state_dict.read(path)
     path = save({"w": torch.ones(2, 2).to_sparse()}, tmp_path / "sparse.pth", True)
-    for read in (convert, checkpoint.read):
+    for read in (convert, state_dict.read):
         with pytest.raises(ChainError):
             read(path)
 
@@ -158,7 +158,7 @@ def test_mutated_files_are_read_or_refused(zipped: bool, tmp_path: Path) -> None
     path = save({"model": STATE, **EXTRA}, tmp_path / "weights.pth", zipped)
     plain = save({"model": STATE}, tmp_path / "plain.pth", zipped)
     draw = random.Random(112)
-    for source, read in ((path, convert), (plain, convert), (plain, checkpoint.read)):
+    for source, read in ((path, convert), (plain, convert), (plain, state_dict.read)):
         whole = source.read_bytes()
         # Most of the file is the zip's padding; what matters is at its beginning.
         head = min(len(whole), 1200)
@@ -177,7 +177,7 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             new.writestr(name, old.read(name))
-    for read in (convert, checkpoint.read):
+    for read in (convert, state_dict.read):
         with pytest.raises(ChainError, match="compressed"):
             read(packed)
 
@@ -194,6 +194,6 @@ def test_a_pickle_that_is_no_checkpoint(tmp_path: Path) -> None:
 def test_make_convert_weights(project: Project) -> None:
     torch.save({"model": STATE, **EXTRA}, project.root / "old.pth")
     project.make("convert-weights", "WEIGHTS=old.pth")
-    assert_same(checkpoint.read(project.root / "model/old_tensors.pth"))
+    assert_same(state_dict.read(project.root / "model/old_tensors.pth"))
     failed = project.make("convert-weights", "WEIGHTS=none.pth", ok=False)
     assert "none.pth is missing" in failed.stderr

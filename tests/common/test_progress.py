@@ -4,13 +4,13 @@ import io
 import subprocess
 import sys
 
-import progress
-from conftest import PYTHON
+from common import progress
+from support.project import PYTHON
 
 CODE = """
 import sys, time
 sys.path.insert(0, {path!r})
-import progress
+from common import progress
 progress.SECONDS_BETWEEN_LINES = {seconds}
 for _ in progress.progress(range(5), 5, "run"):
     time.sleep(0.02)

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-import image_header
-import verification_bin
-from decode import decode
-from errors import ChainError
+from dataset import image_header
+from dataset import verification_bin
+from dataset.decode import decode
+from common.errors import ChainError
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (112, 112, 3), np.uint8)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import PYTHON
+from support.project import PYTHON
 
 FILES = 100_000
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-import verification_bin
-from conftest import Project, expect_error, run_module
-from errors import ChainError
+from dataset import verification_bin
+from support.project import Project, expect_error, run_module
+from common.errors import ChainError
 from make_bin import Pair, read_pairs
 
 SAME, DIFFERENT = "Ann_Lee\t1\t2", "Ann_Lee\t2\tBo\t1"

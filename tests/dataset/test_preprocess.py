@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-import verification_bin
-from conftest import expect_error, run_module
+from dataset import verification_bin
+from support.project import expect_error, run_module
 
 
 def jpeg(shade: int, size: tuple[int, int] = (112, 112)) -> bytes:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import verification_bin
-from errors import ChainError
-from hostile import HOSTILE
+from dataset import verification_bin
+from common.errors import ChainError
+from support.hostile import HOSTILE
 
 IMAGES = [b"\xff\xd8first\n", bytes(range(256)) * 2, b"\x89PNG", b"'quoted'"]
 

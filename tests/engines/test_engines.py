@@ -9,13 +9,13 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-import crops
+from dataset import crops
 import engines
-import verification_bin
-from conftest import expect_error
-from decode import decode
-from errors import ChainError
-from steps import ENGINES, embed, export, fix
+from dataset import verification_bin
+from support.project import expect_error
+from dataset.decode import decode
+from common.errors import ChainError
+from support.steps import ENGINES, embed, export, fix
 
 
 @pytest.mark.parametrize("engine", ENGINES)

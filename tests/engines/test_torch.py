@@ -15,13 +15,13 @@ import embed
 import engines
 import export_onnx
 import fix_batch
-import onnx_to_torch
-import parity
-from conftest import Project, expect_error, run_module
-from crops import batches, normalise, open_crops
+from onnx_graph import to_torch
+from onnx_graph import parity
+from support.project import Project, expect_error, run_module
+from dataset.crops import batches, normalise, open_crops
 from engines import Options
 from engines import torch as torch_engine
-from errors import ChainError
+from common.errors import ChainError
 from networks._blocks import L2Norm
 from networks._ir import Unit
 
@@ -97,14 +97,14 @@ def se_model(se_network, tmp_path_factory) -> Path:
 
 def test_converts_squeeze_excitation_units(se_network, se_model):
     images = torch.from_numpy(parity.reference_input())
-    output = onnx_to_torch.convert(se_model, torch.float32)(images).numpy()
+    output = to_torch.convert(se_model, torch.float32)(images).numpy()
     result = parity.compare(se_network(images).numpy(), output)
     assert result["max_relative_error"] <= 1e-5
 
 
 def test_fp16_arithmetic_is_near(se_network, se_model):
     images = torch.from_numpy(parity.reference_input())
-    half = onnx_to_torch.convert(se_model, torch.float16)(images.half())
+    half = to_torch.convert(se_model, torch.float16)(images.half())
     assert half.dtype == torch.float32
     result = parity.compare(se_network(images).numpy(), half.numpy())
     assert 0.9999 <= result["min_cosine"] < 1
@@ -153,7 +153,7 @@ def test_unknown_operator_is_named(tmp_path):
     )
     onnx.save(helper.make_model(graph), tmp_path / "tan.onnx")
     with pytest.raises(ChainError, match="operator Tan;"):
-        onnx_to_torch.convert(tmp_path / "tan.onnx", torch.float32)
+        to_torch.convert(tmp_path / "tan.onnx", torch.float32)
 
 
 def test_compiled_agrees(se_network, se_model, pixels):

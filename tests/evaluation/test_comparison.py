@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import binom
 
 from compare import compare
-from conftest import expect_error, run_module
-from outcome import load_outcome
-from results import change, make_result, make_set
+from support.project import expect_error, run_module
+from evaluation.outcome import load_outcome
+from support.results import change, make_result, make_set
 
 
 @pytest.fixture(scope="module")

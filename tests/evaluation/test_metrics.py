@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import metrics
-from evaluate import evaluate
+from evaluation import metrics
+from evaluation.protocol import evaluate
 
 
 @pytest.fixture

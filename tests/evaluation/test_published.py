@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import PYTHON, expect_error, run_module
+from support.project import PYTHON, expect_error, run_module
 
 FIGURES = json.loads((PYTHON / "published.json").read_text())
 INTERVAL = {"low": 0.9, "high": 1.0}

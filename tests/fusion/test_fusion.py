@@ -13,12 +13,12 @@ from torch import nn
 
 import networks
 import networks._ir
-from conftest import expect_error, run_module
+from support.project import expect_error, run_module
 from export_onnx import export
 from fix_batch import fix_batch
-from fuse.graph import count
+from fusion.graph import count
 from fuse_onnx import fuse
-from seed_checkpoint import draw
+from make_demo_checkpoint import draw
 
 UNTOUCHED = {"rewritten": {}, "kept": {}}
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import benchmark
-from conftest import run_module
-from steps import ENGINES
+from support.project import run_module
+from support.steps import ENGINES
 
 
 @pytest.mark.parametrize(("loop", "calls"), [(1, 6), (7, 12)])

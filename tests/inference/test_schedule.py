@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import compiled_cache
+from engines import compiled_cache
 import engines
 import tune
-import verification_bin
-from conftest import Project, expect_error, run_module
-from errors import ChainError
-from machine import cpu_name, usable_cpus
-from schedule import Busy, outputs
-from steps import embed
+from dataset import verification_bin
+from support.project import Project, expect_error, run_module
+from common.errors import ChainError
+from common.machine import cpu_name, usable_cpus
+from inference.schedule import Busy, outputs
+from support.steps import embed
 
 
 class Slow:

@@ -4,16 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-import verification_bin
-from conftest import PYTHON, expect_error
-from evaluate import pair_distances
-from results import change, result
+from dataset import verification_bin
+from support.project import PYTHON, expect_error
+from evaluation.protocol import pair_distances
+from support.results import change, result
 
 
 @pytest.fixture(scope="module")
 def built(tiny, tmp_path_factory):
     """A project in which tiny has been run at batch 1, and pictures of its first two pairs."""
-    from conftest import Project
+    from support.project import Project
 
     project = Project(tmp_path_factory.mktemp("verify") / "project")
     (project.root / "data").mkdir()

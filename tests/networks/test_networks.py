@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import networks
-from errors import ChainError
+from common.errors import ChainError
 
 # Millions of parameters, from the reference's documentation.
 PARAMETERS = {

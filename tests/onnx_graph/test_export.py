@@ -10,11 +10,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import fix_batch
-import onnx_store
-import parity
-from conftest import expect_error
-from errors import ChainError
-from steps import export, fix, simplify
+from onnx_graph import store
+from onnx_graph import parity
+from support.project import expect_error
+from common.errors import ChainError
+from support.steps import export, fix, simplify
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_gate_is_recorded(models: Path):
 
 
 def test_metadata_names_what_made_it(models: Path):
-    entries = onnx_store.metadata(onnx_store.load_graph(models / "model_m_bs3_sim.onnx"))
+    entries = store.metadata(store.load_graph(models / "model_m_bs3_sim.onnx"))
     assert entries["net"] == "mobilefacenet"
     assert entries["opset"] == "11"
     assert len(entries["weights_sha256"]) == 64
@@ -115,7 +115,7 @@ def save(folder: Path, name: str, values: np.ndarray, check=lambda path: None) -
     sink = helper.make_tensor_value_info("output1", 1, list(values.shape))
     weights = [numpy_helper.from_array(values, "w")]
     graph = helper.make_graph([node], "g", [source], [sink], weights)
-    onnx_store.publish(helper.make_model(graph), folder / name, "model_w", check)
+    store.publish(helper.make_model(graph), folder / name, "model_w", check)
 
 
 def test_unused_weight_files_go_and_used_ones_stay(tmp_path: Path):

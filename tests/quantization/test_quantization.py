@@ -7,14 +7,14 @@ import numpy as np
 import openvino
 import pytest
 
-import calibration
+from quantization import calibration
 import engines
-import keep_layers
-import quantised
+from quantization import sensitivity
+from quantization import quantized_model
 import quantize
-from conftest import Project, expect_error, run_module
+from support.project import Project, expect_error, run_module
 from engines.openvino import check_processor
-from errors import ChainError
+from common.errors import ChainError
 
 
 class Processor:
@@ -89,7 +89,7 @@ def test_int8_is_int8_at_any_batch_size(ready: Path, made: Path, images: np.ndar
 
 
 def test_the_report(ready: Path, made: Path, tiny: Path):
-    report = quantised.read(made / "model.xml")
+    report = quantized_model.read(made / "model.xml")
     assert report == json.loads((made / "quant.json").read_text())
     assert report["source"]["net"] == "mobilefacenet"
     assert report["calibration"]["set"] == report["held_out"]["set"] == "faces"
@@ -134,12 +134,12 @@ def test_the_search_keeps_no_more_than_it_must(monkeypatch):
 def test_files_that_do_not_belong_together_are_refused(made: Path, tmp_path: Path):
     for name in ("model.xml", "model.bin", "quant.json"):
         (tmp_path / name).write_bytes((made / name).read_bytes())
-    quantised.read(tmp_path / "model.xml")
+    quantized_model.read(tmp_path / "model.xml")
     weights = bytearray((tmp_path / "model.bin").read_bytes())
     weights[1000] ^= 1
     (tmp_path / "model.bin").write_bytes(weights)
     with pytest.raises(ChainError, match="make quantize"):
-        quantised.read(tmp_path / "model.xml")
+        quantized_model.read(tmp_path / "model.xml")
 
 
 def test_accuracy_on_lfw(project: Project, shared: Path):

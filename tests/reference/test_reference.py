@@ -12,15 +12,15 @@ import pytest
 import torch
 
 import networks
-import reference
+from reference import checkout
 import reference_check
-import verification_bin
-from conftest import Project
-from errors import ChainError
+from dataset import verification_bin
+from support.project import Project
+from common.errors import ChainError
 from networks import _ir
 from patch_reference import patch
-from reference_tree import FILES, git, make_repository
-from seed_checkpoint import draw
+from support.reference_tree import FILES, git, make_repository
+from make_demo_checkpoint import draw
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_another_tree_is_refused_untouched(
 @pytest.mark.parametrize("name", ["ir50", "ir_se50", "ir_se100", "ir_se152", "mobilefacenet"])
 def test_state_dicts_have_the_references_layout(name: str, tree: Path) -> None:
     with torch.device("meta"):
-        ours, theirs = networks.build(name).state_dict(), reference.build(tree, name).state_dict()
+        ours, theirs = networks.build(name).state_dict(), checkout.build(tree, name).state_dict()
     assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
 
 

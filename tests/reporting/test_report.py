@@ -10,11 +10,11 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from chromium import NEEDS_CHROMIUM, look
-from conftest import ROOT, expect_error, run_module
-from outcome import load_outcome
+from support.chromium import NEEDS_CHROMIUM, look
+from support.project import ROOT, expect_error, run_module
+from evaluation.outcome import load_outcome
 from report import main
-from results import change, make_result, make_set, result
+from support.results import change, make_result, make_set, result
 
 
 def arguments(root: Path) -> list[str | Path]:

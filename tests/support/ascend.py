@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-import onnx_store
-from conftest import ROOT
+from onnx_graph import store
+from support.project import ROOT
 
 TOOLKIT = ROOT / "tests" / "fake_toolkit"
 
@@ -52,8 +52,8 @@ def make_model(path: Path, batch_size: int) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
     metadata = {"net": "small", "weights_sha256": "0", "torch": "0", "opset": "11"}
-    onnx_store.set_metadata(model, metadata)
-    onnx_store.publish(model, path, "small", lambda p: onnx.checker.check_model(str(p)))
+    store.set_metadata(model, metadata)
+    store.publish(model, path, "small", lambda p: onnx.checker.check_model(str(p)))
 
 
 def make_crops(path: Path, count: int) -> np.ndarray:

@@ -15,10 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-import verification_bin
-from decode import decode
-from errors import ChainError
-from hostile import HOSTILE
+from dataset import verification_bin
+from dataset.decode import decode
+from common.errors import ChainError
+from support.hostile import HOSTILE
 
 LIMIT = 1 << 30
 SECONDS = 20  # for one file; they take microseconds

@@ -6,7 +6,7 @@ from pathlib import Path
 import bcolz
 import numpy as np
 
-from conftest import run_module
+from support.project import run_module
 
 PAIRS = 40
 

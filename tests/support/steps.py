@@ -3,7 +3,7 @@
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from conftest import run_module
+from support.project import run_module
 
 ENGINES = ["openvino", "onnxruntime"]
 

@@ -1,12 +1,8 @@
 """bench_peers.json -> a table for people; standard library only."""
 
-import argparse
-import json
-from pathlib import Path
 from typing import Any
 
-from errors import exit_with
-from table import aligned
+from common.table import aligned
 
 # Views of LFW's 12,000 entries, and of the 7,701 different pictures among them.
 LFW_VIEWS, LFW_DIFFERENT_VIEWS = 24_000, 15_402
@@ -88,14 +84,3 @@ def text(result: dict[str, Any]) -> str:
     lines += ["", "x PEER: how many times as fast as it, in the same round. cosine: the least one"]
     lines.append("between an embedding and that of eager PyTorch; these weights are random.")
     return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("result", type=Path, help="bench_peers.json")
-    args = parser.parse_args()
-    print(text(json.loads(args.result.read_text(encoding="utf-8"))))
-
-
-if __name__ == "__main__":
-    exit_with(main)

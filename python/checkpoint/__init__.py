@@ -1,0 +1,1 @@
+"""PyTorch checkpoints read with tensors only, and described without loading."""

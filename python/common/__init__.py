@@ -1,0 +1,1 @@
+"""What every room may use: errors, files, records, tables, facts about the machine."""

@@ -1,0 +1,1 @@
+"""Verification sets: the .bin, its images, and the decoded crops in batches."""

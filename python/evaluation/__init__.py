@@ -1,0 +1,1 @@
+"""The verification protocol, measures beyond it, comparisons, and published figures."""

@@ -1,0 +1,1 @@
+"""Sources of downloads: HTTP, Google Drive, Huawei's object store."""

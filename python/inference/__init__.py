@@ -1,0 +1,1 @@
+"""Running an engine over crops: configuration, schedule, embedding, timing."""

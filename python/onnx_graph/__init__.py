@@ -1,0 +1,1 @@
+"""ONNX files: stored with shared weights, compared, counted, turned into PyTorch."""

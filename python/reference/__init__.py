@@ -1,0 +1,1 @@
+"""The public reference implementation, loaded from its patched checkout."""

@@ -1,0 +1,82 @@
+"""Results as lines for the terminal; standard library only."""
+
+from typing import Any
+
+
+def accuracy_lines(result: dict[str, Any]) -> list[str]:
+    """Return the guide's two lines, and what INT8 was calibrated on, for an accuracy.json."""
+    lines = [f"accuracy: {result['accuracy']}", f"best_thresholds: {result['best_threshold']}"]
+    if "quantized" in result:
+        lines.append(_calibration_line(result["quantized"]["calibration"]))
+    return lines
+
+
+def perf_lines(result: dict[str, Any]) -> list[str]:
+    """Return throughput and latency for the content of a perf.json, as ais_bench prints them."""
+    ms, batch, fps = result["latency_ms"], result["batch_size"], result["throughput_fps"]
+    latency = ", ".join(f"{name} = {value:.3f}" for name, value in ms.items())
+    lines = [
+        f"[INFO] latency (ms): {latency}",
+        f"[INFO] throughput 1000*batchsize({batch})/latency.mean({ms['mean']:.4f}): {fps:.2f}",
+    ]
+    if "throughput_scope" in result:
+        lines[1:1] = [f"[INFO] the throughput below is {result['throughput_scope']}"]
+        lines += [
+            f"[INFO] wall-clock fps of the whole process, start and loading included: "
+            f"{result['wall_clock_fps']:.2f}"
+        ]
+    if mode := result.get("throughput_mode"):
+        lines.append(f"[INFO] images/s with {mode['streams']} streams: {mode['fps']:.2f}")
+    return lines
+
+
+def tune_lines(result: dict[str, Any]) -> list[str]:
+    """Return what the content of a tune.json chose."""
+    latency, streaming = result["latency"], result["throughput"]
+    streams = f"{streaming['streams']} streams, " if streaming["streams"] else ""
+    return [
+        f"latency: {latency['threads']} threads, {latency['ms']:.2f} ms a batch",
+        f"throughput: {streams}{streaming['threads']} threads, {streaming['fps']:.1f} images/s",
+    ]
+
+
+def _calibration_line(source: dict[str, Any]) -> str:
+    own = ", the evaluation set itself, labels unused" if source["of_the_evaluation_set"] else ""
+    return f"calibrated on {source['images']} images of {source['set']}{own}"
+
+
+def quantization_lines(result: dict[str, Any]) -> list[str]:
+    """Return how near a quantized model came to fp32, for the content of a quant.json."""
+    held = result["held_out"]
+    return [
+        _calibration_line(result["calibration"]),
+        f"cosine with fp32 on {held['images']} other images: mean {held['mean_cosine']:.4f}, "
+        f"minimum {held['min_cosine']:.4f}",
+        f"layers in INT8: {result['quantized_layers']}, kept in higher precision: "
+        f"{len(result['kept'])}",
+    ]
+
+
+def reference_lines(result: dict[str, Any]) -> list[str]:
+    """Return what a comparison with the public reference found."""
+    return [
+        f"{result['net']}: {result['images']} images embedded as by the reference "
+        f"(smallest cosine {result['smallest_cosine']:.8f}, "
+        f"largest difference {result['largest_difference']:.1e})",
+        f"evaluate: equal to the reference's on {result['evaluated_pairs']} pairs",
+    ]
+
+
+# The first key that a result has tells what it is.
+_KINDS = {
+    "calibration": quantization_lines,
+    "smallest_cosine": reference_lines,
+    "accuracy": accuracy_lines,
+    "latency_ms": perf_lines,
+    "trials": tune_lines,
+}
+
+
+def lines_of(result: dict[str, Any]) -> list[str]:
+    """Return the lines for the content of any of the chain's result files."""
+    return next(lines(result) for key, lines in _KINDS.items() if key in result)

@@ -1,0 +1,1 @@
+"""Pickles read as plain descriptions: nothing in them is imported, called or built."""
