@@ -1,4 +1,6 @@
-# From an ArcFace checkpoint to measured accuracy and throughput. `make help` explains.
+# From an ArcFace checkpoint to measured accuracy and throughput, in the order in which data flow.
+# scripts/variables.mk has the variables, scripts/rules.mk how rules work, scripts/extras.mk what
+# is not the chain. `make help` explains.
 
 ifneq ($(filter 3.% 4.0% 4.1% 4.2%,$(MAKE_VERSION)),)
 $(error GNU Make $(MAKE_VERSION) is too old; install 4.3 or newer)
@@ -12,92 +14,215 @@ MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
 # A recipe that fails must not leave a target that looks made.
 .DELETE_ON_ERROR:
 
-##@ What to run
+include scripts/variables.mk
+include scripts/rules.mk
 
-## Network: a file in python/networks/
-NET ?= ir_se100
-## Verification set; its file name is the data set's name
-DATA ?= data/lfw.bin
-## Several sets in data/ for accuracy, by name (lfw cfp_fp ...), instead of DATA
-DATASETS ?=
-## PyTorch checkpoint of NET
-WEIGHTS ?= model/model_$(NET).pth
-## Batch size
-BS ?= 16
-## Batch sizes of the -all targets
-BATCHES ?= 1 4 8 16 32 64
-## Engine: ascend, or a file in python/engines/; default: ascend where there is an NPU, else openvino
-ENGINE ?= $(DETECTED_ENGINE)
-## Arithmetic of the engine; default: fp16 on an NPU, else fp32
-PRECISION ?= $(if $(filter ascend,$(ENGINE))$(EP_DEVICE),fp16,fp32)
+# ---- Names: of the set's file, the checkpoint's file, and what they are run with
 
-##@ How to run it
+SET := $(basename $(notdir $(DATA)))
+CROPS := data/$(SET)
+LABELS := data/$(SET)_list.npy
+UNIQUE_INDEX := data/$(SET)_unique.npy
 
-## 1 makes accuracy fail where it is not the expected one
-CHECK ?=
-## CPU threads; empty: what make tune found, else the engine's choice
-THREADS ?=
-## Batches that are worked on at a time in throughput mode; empty: likewise
-STREAMS ?=
-## 1 rewrites the simplified graph so that fewer nodes remain, exactly; 0 runs it as it is
-FUSE ?= 1
-## Set that PRECISION=int8 is calibrated on; empty: a sample of DATA
-CALIB ?=
-## Execution provider of ENGINE=onnxruntime; empty: CPUExecutionProvider
-EP ?=
-## Device of ENGINE=torch, cuda or cpu; empty: cuda where there is one
-TORCH_DEVICE ?=
-## Way of ENGINE=torch: compile, graph (CUDA graphs) or eager; empty: compile on cuda, else eager
-TORCH_MODE ?=
-## Timed runs of perf; empty: at least 100, and at least ten seconds of them
-LOOP ?=
-## Untimed runs before those
-WARMUP ?= 5
-## 1 runs each different image of a set once; 0 runs every entry
-UNIQUE ?= 1
-## ONNX operator set
-OPSET ?= 11
-## Class to export: builtin, or reference (the public implementation's, by `make patch`)
-BACKBONE ?= builtin
-## Python environment to make and use; empty: use PYTHON as it is
-VENV ?= .venv
-## Interpreter
-PYTHON ?= python3
-## 1 shows the commands
-V ?=
+STEM := $(basename $(notdir $(WEIGHTS)))
+MODEL := model/$(STEM)
+STAGE := $(if $(filter 1,$(FUSE)),fused,sim)
+SIZES := $(sort 1 $(BS) $(BATCHES))
 
-include scripts/ascend_knobs.mk
-include scripts/names.mk
+run_on = result/$(patsubst model_%,%,$(STEM))_$(1)_$(ENGINE)_$(PRECISION)
+RUN := $(call run_on,$(SET))
 
 ##@ Results
 
 .PHONY: demo accuracy accuracy-all perf perf-all
 
+# ---- Files that a person brings, or that are downloaded; the demo makes its own
+
+DEMO_DATA := data/demo.bin
 DEMO_WEIGHTS := model/demo_$(NET).pth
-DEMO := DATA=data/demo.bin WEIGHTS=$(DEMO_WEIGHTS) LOOP=$(if $(LOOP),$(LOOP),10)
-demo: data/demo.bin $(DEMO_WEIGHTS) ## The whole chain on made-up data: needs no download
+BROUGHT := $(DATA) $(WEIGHTS) $(CALIB) $(DATASETS:%=data/%.bin)
+DOWNLOADABLE := $(patsubst "%":,%,$(filter "data/%": "model/%":,$(file <scripts/downloads.json)))
+
+# Without prerequisites to be older than: a file that is there is never downloaded again.
+$(sort $(filter-out $(DEMO_DATA) $(DEMO_WEIGHTS),$(BROUGHT))):
+	@PY=$(call quote,$(PY)) V=$(call quote,$(V)) scripts/bring.sh $@ $(DATA) $(call quote,$(DATA_URL)) \
+		$(WEIGHTS) $(call quote,$(WEIGHTS_URL))
+$(DOWNLOADABLE) $(DATA_URL:%=$(DATA)) $(WEIGHTS_URL:%=$(WEIGHTS)): | $(ENVIRONMENT)
+
+$(DEMO_DATA): $(call by,make_demo_bin) | $(ENVIRONMENT)
+	$(STEP) demo-faces $@ python/make_demo_bin.py --out $@
+
+$(DEMO_WEIGHTS): $(DEMO_DATA) $(call by,make_demo_checkpoint networks/$(NET)) | $(ENVIRONMENT)
+	$(STEP) demo-weights $@ python/make_demo_checkpoint.py --net $(NET) --bin $< --out $@
+
+# ---- Verification set -> decoded crops, labels, unique index
+
+DATA_STAMP := data/.stamp/$(SET)
+$(eval $(call stamp,$(DATA_STAMP),DATA=$(DATA),$(DATA)))
+
+$(LABELS): $(DATA) $(DATA_STAMP) $(call beside,$(CROPS)/__attrs__ $(UNIQUE_INDEX)) $(call by,preprocess) | $(ENVIRONMENT)
+	$(STEP) preprocess $(CROPS) python/preprocess.py --bin $(DATA) --crops $(CROPS) \
+		--unique-index $(UNIQUE_INDEX) --labels $(LABELS)
+
+# ---- Checkpoint -> ONNX with a symbolic batch -> one file a batch size -> simplified -> fused
+
+WEIGHTS_STAMP := model/.stamp/$(STEM)
+$(eval $(call stamp,$(WEIGHTS_STAMP),NET=$(NET) WEIGHTS=$(WEIGHTS) OPSET=$(OPSET) BACKBONE=$(BACKBONE),$(WEIGHTS)))
+# The weights of every stage; the name carries a hash, so any will do.
+WEIGHT_DATA := $(firstword $(wildcard $(MODEL)_????????????????.data) $(MODEL)_missing.data)
+REFERENCE_builtin :=
+REFERENCE_reference := LResNet
+
+$(MODEL)_dynamic.onnx: $(WEIGHTS) $(WEIGHTS_STAMP) $(call beside,$(MODEL)_baseline.npy $(WEIGHT_DATA)) \
+		$(REFERENCE_$(BACKBONE):%=%/.patched) $(call by,export_onnx networks/$(NET)) | $(ENVIRONMENT)
+	$(STEP) export $@ python/export_onnx.py --net $(NET) --weights $(WEIGHTS) --opset $(OPSET) \
+		$(REFERENCE_$(BACKBONE):%=--backbone %) --weights-name $(STEM) --onnx $@ --baseline $(MODEL)_baseline.npy
+
+$(SIZES:%=$(MODEL)_bs%.onnx): $(MODEL)_bs%.onnx: $(MODEL)_dynamic.onnx $(call by,fix_batch)
+	$(STEP) fix-batch $@ python/fix_batch.py --onnx $< --batch-size $* --out $@
+
+$(SIZES:%=$(MODEL)_bs%_sim.onnx): $(MODEL)_bs%_sim.onnx: $(MODEL)_bs%.onnx $(call by,simplify_onnx)
+	$(STEP) simplify $@ python/simplify_onnx.py --onnx $< --baseline $(MODEL)_baseline.npy \
+		--weights-name $(STEM) --out $@ --parity $(MODEL)_bs$*_parity.json
+
+$(SIZES:%=$(MODEL)_bs%_fused.onnx): $(MODEL)_bs%_fused.onnx: $(MODEL)_bs%_sim.onnx $(call by,fuse_onnx)
+	$(STEP) fuse $@ python/fuse_onnx.py --onnx $< --baseline $(MODEL)_baseline.npy \
+		--weights-name $(STEM) --out $@ --report $(MODEL)_bs$*_fused.json
+
+# ---- Fused ONNX -> INT8 model for OpenVINO, one for all batch sizes
+
+QUANTIZED := $(MODEL)_$(SET)_int8
+# For benchmarks: random weights are timed whatever their embeddings lose.
+QUANTIZED_DEMO := $(MODEL)_peers_int8
+CALIBRATION := $(or $(CALIB),$(DATA))
+INT8_STAMP := $(QUANTIZED:model/%=model/.stamp/%)
+$(eval $(call stamp,$(INT8_STAMP),FUSE=$(FUSE) CALIB=$(CALIBRATION),$(CALIBRATION)))
+
+MIN_COSINE :=
+$(QUANTIZED_DEMO)/model.xml: MIN_COSINE := --min-cosine -1
+$(QUANTIZED)/model.xml: $(call beside,$(QUANTIZED)/model.bin $(QUANTIZED)/quant.json)
+$(QUANTIZED)/model.xml $(QUANTIZED_DEMO)/model.xml: %/model.xml: $(MODEL)_bs1_$(STAGE).onnx $(DATA) $(CALIBRATION) \
+		$(INT8_STAMP) $(DATA_STAMP) $(call by,quantize)
+	$(STEP_ALONE) quantize $@ python/quantize.py --onnx $< --data $(DATA) --calibration $(CALIBRATION) \
+		$(MIN_COSINE) --out $*
+
+# ---- On an NPU: ONNX -> .om; crops -> one .bin an image and view
+
+AIS := $(or $(AIS_PYTHON),$(PY))
+NPU := $(or $(DEVICE),0)
+OM_PRECISION := fp16
+ifeq ($(ENGINE),ascend)
+OM_PRECISION := $(PRECISION)
+endif
+AIPP_NAME := $(if $(filter 1,$(AIPP)),_aipp)
+AIPP_OPTION := $(AIPP_NAME:_%=--%)
+UNIQUE_OPTION := $(if $(filter 1,$(UNIQUE)),--unique-index $(UNIQUE_INDEX))
+# fp16 is what atc makes by itself, so that only another precision is named.
+OM := $(patsubst %,_%,$(filter-out fp16,$(OM_PRECISION)))$(AIPP_NAME).om
+# A model is for one chip, so the chip is part of what made it.
+OM_CHIP := $(or $(CHIP),$(DETECTED_CHIP))
+OM_STAMP := model/.stamp/$(STEM)_om$(OM:.om=)
+$(eval $(call stamp,$(OM_STAMP),CHIP=$(OM_CHIP:Ascend%=%) FUSE=$(FUSE) ATC_FLAGS=$(ATC_FLAGS),))
+NPU_INPUTS := data/$(SET)_npu$(AIPP_NAME)
+INPUTS_STAMP := data/.stamp/$(notdir $(NPU_INPUTS))
+$(eval $(call stamp,$(INPUTS_STAMP),UNIQUE=$(UNIQUE),))
+
+$(SIZES:%=$(MODEL)_bs%$(OM)): $(MODEL)_bs%$(OM): $(MODEL)_bs%_$(STAGE).onnx $(OM_STAMP) $(call by,build_om)
+	$(STEP) atc $@ python/build_om.py --onnx $< --batch-size $* --precision $(OM_PRECISION) $(CHIP:%=--chip %) \
+		$(AIPP_OPTION) --flags=$(call quote,$(ATC_FLAGS)) --log result/log/atc_$(@F).log --out $@
+
+$(NPU_INPUTS).json: $(LABELS) $(INPUTS_STAMP) $(call beside,$(NPU_INPUTS)) $(call by,write_npu_inputs)
+	$(STEP_ALONE) npu-inputs $(NPU_INPUTS) python/write_npu_inputs.py --crops $(CROPS) $(UNIQUE_OPTION) \
+		$(AIPP_OPTION) --out $@
+
+# ---- Crops and model -> embeddings and record of the run; model -> latency and throughput
+
+RUN_STAMP := $(RUN:result/%=result/.stamp/%_run)
+PERF_STAMP := $(RUN:result/%=result/.stamp/%_perf)
+$(eval $(call stamp,$(RUN_STAMP),MODEL=$(MODEL) FUSE=$(FUSE) UNIQUE=$(UNIQUE) EP=$(EP) THREADS=$(THREADS) \
+	STREAMS=$(STREAMS) TORCH_DEVICE=$(TORCH_DEVICE) TORCH_MODE=$(TORCH_MODE) DEVICE=$(NPU) AIPP=$(AIPP) \
+	OUTFMT=$(OUTFMT) AIS_PYTHON=$(AIS_PYTHON),))
+$(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
+
+ifeq ($(filter files,$(value ENGINE.$(ENGINE))),)
+RUN_MODEL := $(MODEL)_bs%_$(STAGE).onnx
+ifeq ($(PRECISION),int8)
+RUN_MODEL := $(QUANTIZED)/model.xml
+endif
+CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $* $(EP:%=--provider %) \
+	$(THREADS:%=--threads %) $(STREAMS:%=--streams %) $(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) \
+	$(DEVICE:%=--npu %) $(patsubst %,--tuned %,$(wildcard $(RUN)_bs$*/tune.json))
+# A choice that make tune made is part of what a run depends on, and so is one that was removed.
+define tuned
+$(call stamp,$(RUN_STAMP:%_run=%_bs$(1)_tuned),,$(wildcard $(RUN)_bs$(1)/tune.json))
+$(RUN)_bs$(1)/embeddings.npy $(RUN)_bs$(1)/perf.json: $(RUN_STAMP:%_run=%_bs$(1)_tuned)
+endef
+$(foreach size,$(SIZES),$(eval $(call tuned,$(size))))
+
+$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(RUN_MODEL) $(LABELS) $(RUN_STAMP) \
+		$(call by,embed engines/$(ENGINE))
+	$(STEP_ALONE) embed $@ python/embed.py --model $< $(CONFIGURATION) $(UNIQUE_OPTION) --out $@ --run $(@D)/run.json
+
+$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(RUN_MODEL) $(LABELS) $(RUN_STAMP) $(PERF_STAMP) \
+		$(call by,benchmark engines/$(ENGINE))
+	$(STEP_ALONE) benchmark $@ python/benchmark.py --model $< $(CONFIGURATION) --warmup $(WARMUP) \
+		$(LOOP:%=--loop %) --out $@
+
+$(SIZES:%=$(RUN)_bs%/tune.json): $(RUN)_bs%/tune.json: $(RUN_MODEL) $(LABELS) $(call by,tune engines/$(ENGINE))
+	$(STEP_ALONE) tune $@ python/tune.py --model $< $(CONFIGURATION) --out $@
+else
+# ais_bench runs files, not arrays in this process.
+AIS_BENCH = --om $< --crops $(CROPS) --batch-size $* --devices $(NPU) --outfmt $(OUTFMT) --python $(call quote,$(AIS)) \
+	--log result/log/$(notdir $(@D))_$(basename $(@F)).log
+
+$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%$(OM) $(NPU_INPUTS).json $(RUN_STAMP) \
+		$(call by,embed_npu)
+	$(STEP_ALONE) ais_bench $@ python/embed_npu.py $(AIS_BENCH) --inputs $(NPU_INPUTS).json $(UNIQUE_OPTION) \
+		--out $@ --run $(@D)/run.json
+
+$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%$(OM) $(LABELS) $(RUN_STAMP) $(PERF_STAMP) \
+		$(call by,benchmark_npu)
+	$(STEP_ALONE) ais_bench $@ python/benchmark_npu.py $(AIS_BENCH) --warmup $(WARMUP) $(LOOP:%=--loop %) --out $@
+endif
+
+# ---- Embeddings and labels -> accuracy
+
+$(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy $(call by,score)
+	$(STEP) score $@ python/score.py --embeddings $< --run $(@D)/run.json --labels $(LABELS) --out $@
+
+# ---- Results, shown; what can be known before work begins is checked first
+
+ABLE := result/.stamp/able_$(subst $(space),_,$(strip $(ENGINE) $(PRECISION) $(EP) $(TORCH_DEVICE) $(TORCH_MODE)))
+$(ABLE): $(call by,check_engine) $(wildcard python/engines/$(ENGINE).py) | $(ENVIRONMENT)
+	@$(RUN_DOOR) python/check_engine.py --engine $(ENGINE) --precision $(PRECISION) $(EP:%=--provider %) \
+		$(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) --out $@
+READY := $(DATA) $(WEIGHTS) $(ABLE)
+
+demo: $(DEMO_DATA) $(DEMO_WEIGHTS) ## The whole chain on made-up data: needs no download
 	@+$(MAKE) --no-print-directory accuracy perf $(DEMO)
-	@$(PYTHON_RUN) python/show.py --demo $(RUN:result/$(NET)_$(DATASET)_%=result/$(NET)_demo_%)_bs$(BS)
+	@$(RUN_DOOR) python/show.py --demo result/demo_$(NET)_demo_$(ENGINE)_$(PRECISION)_bs$(BS)
+DEMO = DATA=$(DEMO_DATA) WEIGHTS=$(DEMO_WEIGHTS) LOOP=$(or $(LOOP),10)
 
-accuracy: $(if $(DATASETS),,$(RUN)_bs$(BS)/accuracy.json) ## Accuracy on DATA, or on each of DATASETS, at batch size BS
-	@+$(ACCURACY_RUN)
-	@$(ACCURACY_SHOW)
+accuracy: ## Accuracy on DATA, or on each of DATASETS, at batch size BS
+ifeq ($(DATASETS),)
+accuracy: $(READY) $(RUN)_bs$(BS)/accuracy.json
+	@$(RUN_DOOR) python/show.py $(RUN)_bs$(BS)/accuracy.json $(CHECKING:%=&& $(RUN_DOOR) % $(RUN)_bs$(BS)/accuracy.json)
+else
+SET_RESULTS := $(foreach set,$(DATASETS),$(call run_on,$(set))_bs$(BS)/accuracy.json)
+# One after the other: the sets share the model, which only one make may build.
+accuracy: $(DATASETS:%=data/%.bin)
+	@+for set in $^; do $(MAKE) --no-print-directory accuracy DATASETS= CHECK= DATA=$$set; done
+	@$(RUN_DOOR) python/show.py --table sets $(SET_RESULTS) $(CHECKING:%=&& $(RUN_DOOR) % $(SET_RESULTS))
+endif
+CHECKING := $(if $(filter 1,$(CHECK)),python/check_accuracy.py)
 
-accuracy-all: $(BATCHES:%=$(RUN)_bs%/accuracy.json) ## Accuracy at each of BATCHES
-	@$(PYTHON_RUN) python/show.py $^
+accuracy-all: $(READY) $(BATCHES:%=$(RUN)_bs%/accuracy.json) ## Accuracy at each of BATCHES
+	@$(RUN_DOOR) python/show.py $(BATCHES:%=$(RUN)_bs%/accuracy.json)
 
-perf: $(RUN)_bs$(BS)/perf.json ## Throughput and latency at batch size BS, pure inference
-	@$(PYTHON_RUN) python/show.py $^
+perf: $(READY) $(RUN)_bs$(BS)/perf.json ## Throughput and latency at batch size BS, pure inference
+	@$(RUN_DOOR) python/show.py $(RUN)_bs$(BS)/perf.json
 
-perf-all: $(BATCHES:%=$(RUN)_bs%/perf.json) ## The same at each of BATCHES, and the table
-	@$(PYTHON_RUN) python/$(if $(filter ascend,$(ENGINE)),ascend_table,table).py $(^D)
+perf-all: $(READY) $(BATCHES:%=$(RUN)_bs%/perf.json) ## The same at each of BATCHES, and the guide's table
+	@$(RUN_DOOR) python/show.py --table batches $(BATCHES:%=$(RUN)_bs%/perf.json)
 
-include scripts/report.mk
-include scripts/onnx.mk
-include scripts/engines.mk
-include scripts/speed.mk
-include scripts/ascend.mk
-include scripts/inputs.mk
-include scripts/reference.mk
-include scripts/bench.mk
-include scripts/project.mk
+include scripts/extras.mk

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # step.sh [--alone] VERB TARGET COMMAND [ARG...]: run one step of the chain and print one line for it.
+# COMMAND is a door (python/*.py) or a script.
 #
 # Steps share the machine; a step that is timed or takes all of it runs --alone, so that
 # `make -j` neither disturbs a measurement nor multiplies the memory.
@@ -13,6 +14,9 @@ if [ "$1" = --alone ]; then
 fi
 verb=$1 target=$2
 shift 2
+if [[ $1 == *.py ]]; then
+    set -- "${PY:?names the Python interpreter}" "$@"
+fi
 
 mkdir -p "$root/result"
 exec 9>"$root/result/.lock"

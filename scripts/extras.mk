@@ -1,0 +1,169 @@
+# What is not the chain itself: single steps by name, inputs of one's own, speed, looking at results,
+# the reference implementation, benchmarks, the project.
+
+##@ Single steps
+
+.PHONY: preprocess onnx onnx-all sim sim-all fuse fuse-all quantize om om-all npu-inputs
+
+preprocess: $(LABELS) ## DATA -> decoded crops and labels in data/
+onnx: $(MODEL)_bs$(BS).onnx ## WEIGHTS -> ONNX of batch size BS
+onnx-all: $(BATCHES:%=$(MODEL)_bs%.onnx) ## The same for each of BATCHES
+sim: $(MODEL)_bs$(BS)_sim.onnx ## ONNX -> onnxsim -> parity gate
+sim-all: $(BATCHES:%=$(MODEL)_bs%_sim.onnx) ## The same for each of BATCHES
+fuse: $(MODEL)_bs$(BS)_fused.onnx ## Simplified ONNX -> fewer nodes, exactly -> parity gate
+fuse-all: $(BATCHES:%=$(MODEL)_bs%_fused.onnx) ## The same for each of BATCHES
+quantize: $(QUANTIZED)/model.xml ## ONNX -> INT8 model for OpenVINO, compared with fp32
+	@$(RUN_DOOR) python/show.py $(QUANTIZED)/quant.json
+om: $(MODEL)_bs$(BS)$(OM) ## ONNX -> .om of batch size BS, by atc
+om-all: $(BATCHES:%=$(MODEL)_bs%$(OM)) ## The same for each of BATCHES
+npu-inputs: $(NPU_INPUTS).json ## Decoded set -> one .bin an image and view, for ais_bench
+
+##@ Data and weights
+
+.PHONY: download bin convert-weights
+
+download: $(DATA) $(WEIGHTS) ## Get DATA and WEIGHTS, each unless it is there already
+
+# Always runs, because SRC may have changed; an unchanged set keeps its time stamp.
+BIN := $(or $(OUT),data/$(notdir $(SRC:%/=%)).bin)
+bin: | $(ENVIRONMENT) ## SRC and PAIRS -> the verification set OUT
+	$(STEP) bin $(BIN) python/make_bin.py --images $(SRC) --pairs $(PAIRS) --out $(BIN)
+
+CONVERTED := model/$(STEM)_tensors.pth
+convert-weights: $(WEIGHTS) | $(ENVIRONMENT) ## WEIGHTS that hold more than tensors -> model/<name>_tensors.pth
+	$(STEP) convert $(CONVERTED) python/convert_weights.py --weights $(WEIGHTS) --out $(CONVERTED)
+
+##@ Looking at results
+
+.PHONY: report compare verify verify-bs$(BS) doctor
+
+# Made anew each time: what lies in result/ is found by looking. After the results named with it.
+report: result/report.html ## All results as result/report.html and result/report.md
+result/report.html: FORCE $(ENVIRONMENT) | $(filter demo accuracy accuracy-all perf perf-all,$(MAKECMDGOALS))
+	$(STEP) report $@ python/report.py --results result --data data --model model \
+		--html $@ --markdown $(@:.html=.md)
+
+compare: $(ENVIRONMENT) ## Results A and B of one set: McNemar's test, cosine, changed pairs
+	@$(RUN_DOOR) python/compare.py --a $(A) --b $(B) --data data --out result/compare
+
+verify: verify-bs$(BS) ## Pictures A and B, aligned 112x112: the same person?
+doctor: ## Check all that ENGINE needs, with a remedy for each fault
+	@PY=$(call quote,$(PYTHON)) scripts/python.sh python/doctor.py --engine $(ENGINE) --python $(call quote,$(PY)) \
+		--ais-python $(call quote,$(AIS)) --devices $(NPU) $(CHIP:%=--chip %) $(EP:%=--provider %) $(AIPP_OPTION) \
+		--data $(DATA) --weights $(WEIGHTS) --unique-index $(UNIQUE_INDEX) --inputs $(NPU_INPUTS)
+
+##@ Speed
+
+.PHONY: tune tune-all profile profile-bs$(BS) bench-fuse bench-peers bench-chain bench-read gpu-table peak
+
+tune: $(RUN)_bs$(BS)/tune.json ## Find threads and streams for BS; accuracy and perf then use them
+	@$(RUN_DOOR) python/show.py $^
+tune-all: $(BATCHES:%=$(RUN)_bs%/tune.json) ## The same for each of BATCHES
+	@$(RUN_DOOR) python/show.py $^
+profile: profile-bs$(BS) ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer
+
+# What needs an engine that runs arrays; scripts/setup.sh refuses the others.
+ifdef RUN_MODEL
+verify-bs$(BS): verify-bs%: $(subst %,$(BS),$(RUN_MODEL))
+	@$(RUN_DOOR) python/verify.py --model $< $(CONFIGURATION) --a $(A) --b $(B) \
+		--accuracy $(RUN)_bs$*/accuracy.json $(addprefix --threshold ,$(call quote,$(THRESHOLD)))
+profile-bs$(BS): profile-bs%: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS)
+	@$(RUN_DOOR) python/profile_layers.py --model $< $(CONFIGURATION)
+endif
+
+bench-fuse: $(MODEL)_bs$(BS)_sim.onnx $(MODEL)_bs$(BS)_fused.onnx ## Time the graph with and without the rewrite, in turn
+	$(STEP_ALONE) bench-fuse $(MODEL)_bs$(BS) python/bench_fuse.py $(LOOP:%=--loop %) $^
+
+# The demo's model at the batch sizes of a camera and of a server, at each precision of OpenVINO.
+PEERS := result/bench_peers.json
+PEER_BATCHES := 1 16
+PEER_PRECISIONS := $(filter fp% bf% int%,$(ENGINE.openvino))
+PEER_MODELS := $(foreach size,$(PEER_BATCHES),$(patsubst %,%=$(MODEL)_bs$(size)_$(STAGE).onnx,$(filter-out int8,$(PEER_PRECISIONS))))
+PEER_MODELS += $(patsubst %,%=$(QUANTIZED_DEMO)/model.xml,$(filter int8,$(PEER_PRECISIONS)))
+PEER_STAMP := result/.stamp/bench_peers
+$(eval $(call stamp,$(PEER_STAMP),NET=$(NET) $(PEER_MODELS) THREADS=$(THREADS),))
+
+bench-peers: $(DEMO_DATA) $(DEMO_WEIGHTS) ## Eager PyTorch, ONNX Runtime, OpenVINO and this project in turns
+	@+$(MAKE) --no-print-directory $(PEERS) $(DEMO) ENGINE=openvino PRECISION=fp32 BATCHES="$(PEER_BATCHES)" BS=1
+	@$(RUN_DOOR) python/show.py --table peers $(PEERS)
+ifeq ($(WEIGHTS),$(DEMO_WEIGHTS))
+$(PEERS): $(PEER_BATCHES:%=$(MODEL)_bs%.onnx) $(sort $(filter %.onnx %.xml,$(subst =, ,$(PEER_MODELS)))) $(LABELS) \
+		$(PEER_STAMP) $(call by,bench_peers engines/openvino networks/$(NET))
+	$(STEP_ALONE) bench-peers $@ python/bench_peers.py --net $(NET) --weights $(WEIGHTS) --crops $(CROPS) \
+		--plain $(PEER_BATCHES:%=$(MODEL)_bs%.onnx) --ours $(PEER_MODELS) $(THREADS:%=--threads %) --out $@
+endif
+
+bench-chain: $(DATA) $(WEIGHTS) | $(ENVIRONMENT) ## Every step of the chain from nothing, timed
+	$(STEP_ALONE) bench-chain result/bench_chain.json scripts/bench-chain.sh $(abspath result/bench_chain.json) \
+		"$(PEER_PRECISIONS)" NET=$(NET) DATA=$(abspath $(DATA)) WEIGHTS=$(abspath $(WEIGHTS)) BS=$(BS) \
+		BATCHES="$(BATCHES)" THREADS=$(THREADS) PRECISION=$(PRECISION) ENGINE=openvino OPSET=$(OPSET)
+
+bench-read: $(DATA) | $(ENVIRONMENT) ## Reading DATA safely against plain pickle, which executes what it holds
+	$(STEP_ALONE) bench-read $(DATA) python/bench_read.py $(DATA)
+
+GPU_BATCHES := 1 2 4 8 16 32 64 128 256 512
+gpu-table: ## Accuracy and throughput on CUDA at every precision and batches 1 to 512
+	@+for precision in $(filter fp% bf%,$(ENGINE.torch)); do \
+		printf '\nENGINE=torch PRECISION=%s\n' "$$precision"; \
+		$(MAKE) --no-print-directory accuracy-all perf-all ENGINE=torch TORCH_DEVICE=cuda \
+			PRECISION="$$precision" BATCHES="$(GPU_BATCHES)" BS=1; \
+	done
+
+peak: | $(ENVIRONMENT) ## The machine's arithmetic peak alone
+	@$(RUN_DOOR) python/measure_peak.py $(THREADS:%=--threads %)
+
+##@ The reference implementation
+
+.PHONY: patch reference-check
+
+REFERENCE := LResNet/.patched
+patch: $(REFERENCE) ## Clone the reference into LResNet/ and patch it
+$(REFERENCE): scripts/reference.sh $(call by,patch_reference) | $(ENVIRONMENT)
+	$(STEP) reference LResNet scripts/reference.sh $(call quote,$(REFERENCE_REPO)) LResNet
+	@touch $@
+
+CHECKED := $(patsubst %_$(ENGINE)_$(PRECISION),%_reference.json,$(RUN))
+reference-check: $(CHECKED) ## Compare networks and evaluation with the reference's own
+	@$(RUN_DOOR) python/show.py $(CHECKED)
+$(CHECKED): $(REFERENCE) $(WEIGHTS) $(LABELS) $(wildcard $(RUN)_bs$(BS)/embeddings.npy) \
+		$(call by,reference_check networks/$(NET))
+	$(STEP) compare $@ python/reference_check.py --net $(NET) --weights $(WEIGHTS) --reference LResNet \
+		--crops $(CROPS) --labels $(LABELS) --out $@ $(addprefix --embeddings ,$(filter %/embeddings.npy,$^))
+
+##@ The project
+
+.PHONY: venv test lint help clean distclean
+
+venv: $(ENVIRONMENT) ## The Python environment alone
+$(VENV:%=%/.installed): requirements.txt requirements-lock.txt scripts/venv.sh
+	$(STEP) venv $(VENV) scripts/venv.sh $(call quote,$(PYTHON)) $(VENV) requirements.txt
+	@touch $@
+DEV_ENVIRONMENT := $(VENV:%=%/.installed-dev)
+$(DEV_ENVIRONMENT): requirements-dev.txt $(ENVIRONMENT)
+	$(STEP) venv $(VENV) scripts/venv.sh $(call quote,$(PYTHON)) $(VENV) requirements-dev.txt
+	@touch $@
+
+test: $(DEV_ENVIRONMENT) ## All tests
+	@$(RUN_DOOR) -m pytest -n 2 --dist loadfile tests
+lint: $(DEV_ENVIRONMENT) ## Check style and formatting
+	@$(RUN_DOOR) -m ruff check .
+	@$(RUN_DOOR) -m ruff format --check .
+help: ## This text
+	@scripts/help.sh
+
+# Only names that the chain makes: people keep their own files in these folders. Of a set it made
+# the labels, of a checkpoint the baseline.
+MADE_SETS := $(patsubst data/%_list.npy,data/%,$(wildcard data/*_list.npy))
+MADE_MODELS := $(patsubst %_baseline.npy,%,$(wildcard model/*_baseline.npy))
+PRODUCTS := $(foreach suffix,_list.npy _unique.npy _npu _npu.json _npu_aipp _npu_aipp.json,$(MADE_SETS:%=%$(suffix)))
+PRODUCTS += $(MADE_SETS) $(DEMO_DATA) data/.stamp data/.*.tmp-* data/.*.old-*
+PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8,$(MADE_MODELS:%=%$(suffix)))
+PRODUCTS += model/demo_*.pth model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock
+PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/report.html \
+	result/report.md result/*.png result/log result/.stamp result/.lock
+DOWNLOADS := $(DOWNLOADABLE) {data,model}/.downloads.json {data,model}/.*.part* .venv LResNet LResNet.tmp-*
+
+clean: ## Remove what the chain built, keep downloads
+	@scripts/clean.sh $(PRODUCTS)
+distclean: ## Remove downloads and the environment too
+	@scripts/clean.sh $(PRODUCTS) $(DOWNLOADS)

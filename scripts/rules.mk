@@ -1,0 +1,58 @@
+# How rules work: what make knows at its start, when a product is stale, how a step is run.
+
+# ---- What make knows at its start
+
+quote = '$(subst ','\'',$(1))'
+# The names that scripts/variables.mk declares.
+space := $(subst ,, )
+VARIABLES := $(patsubst %?=,%,$(filter %?=,$(subst $(space)?=,?= ,$(file <scripts/variables.mk))))
+
+PY := $(if $(VENV),$(VENV)/bin/python,$(PYTHON))
+DETECTED_ENGINE :=
+DEFAULT_PRECISION :=
+SETUP := $(shell . scripts/setup.sh $(call quote,$(MAKEOVERRIDES)) $(call quote,$(MAKECMDGOALS)) \
+	$(foreach name,$(VARIABLES) PY,$(call quote,$(name)=$($(name)))))
+ifeq ($(firstword $(SETUP)),error:)
+$(error $(wordlist 2,$(words $(SETUP)),$(SETUP)))
+endif
+DETECTED_ENGINE := $(patsubst ENGINE=%,%,$(filter ENGINE=%,$(SETUP)))
+DETECTED_CHIP := $(patsubst CHIP=%,%,$(filter CHIP=%,$(SETUP)))
+DEFAULT_PRECISION := $(patsubst PRECISION=%,%,$(filter PRECISION=%,$(SETUP)))
+
+include python/engines/engines.mk
+
+# ---- What a step is made by, besides its data
+
+# The modules that each door, engine and network imports; made anew when one of them changes.
+# Without Python there is none, and every module counts.
+MODULES := $(sort $(wildcard python/*.py python/*/*.py python/*/*.mk))
+MODULES_MK := result/.stamp/modules.mk
+-include $(MODULES_MK)
+$(MODULES_MK): $(MODULES)
+	@scripts/modules.sh $(call quote,$(PY)) $(call quote,$(PYTHON)) $@
+# $(call by,DOOR...): the files of doors, and of engines/NAME and networks/NAME.
+by = $(foreach name,$(1),$(or $(value MODULES.$(name)),$(MODULES))) requirements-lock.txt
+
+# ---- Stamps: a stamp is newer than what was made with other variables than today's
+
+.PHONY: FORCE
+same = $(if $(subst x$(1)x,,x$(2)x)$(subst x$(2)x,,x$(1)x),,yes)
+seen = $(patsubst FILE=%,%,$(filter FILE=$(1)=%,$(SETUP)))
+# $(call stamp,STAMP,TEXT,FILES): STAMP holds TEXT and the size and time of each of FILES.
+define stamp
+$(1): $(3) $(if $(call same,$(file <$(1)),$(strip $(2) $(foreach file,$(3),$(or $(call seen,$(file)),$(file)=absent)))),,FORCE)
+	@scripts/stamp.sh $$@ $(call quote,$(strip $(2))) $(3)
+endef
+
+# A step with several products has one target, the product it writes last (grouped targets
+# mislead make -n). $(call beside,FILES) makes that target stale when one of FILES is gone.
+beside = $(if $(filter-out $(wildcard $(1)),$(1)),FORCE)
+
+# ---- How a step is run
+
+ENVIRONMENT := $(VENV:%=%/.installed)
+# A door that prints and leaves nothing.
+RUN_DOOR := PY=$(call quote,$(PY)) scripts/python.sh
+# A step: a line with its time, and a door or script. STEP_ALONE has the machine to itself.
+STEP := @PY=$(call quote,$(PY)) V=$(call quote,$(V)) scripts/step.sh
+STEP_ALONE := $(STEP) --alone

@@ -1,0 +1,227 @@
+# setup.sh OVERRIDES GOALS VARIABLE=VALUE...: what make must know before its first rule, in words:
+# ENGINE=, CHIP= and PRECISION= where they are not given, FILE=path=size@time for the files that
+# stamps look at; or `error:` and a sentence. Sourced by one bash; starts as little as it can.
+#
+# OVERRIDES are the words of make's command line that set variables, GOALS its goals. What values a
+# variable takes is in scripts/variables.mk, what an engine takes in python/engines/engines.mk.
+# shellcheck shell=bash
+set -euo pipefail
+
+NUMBER='[1-9][0-9]{0,8}'
+# Goals that neither build nor run anything.
+PLAIN=" help clean distclean venv test lint "
+overrides=$1 goals=$2
+shift 2
+
+fail() {
+    echo "error: $*"
+    exit
+}
+
+# Values, kinds and defaults by name; the names in the order of variables.mk.
+declare -A value kind given engine_words
+names=()
+for word; do value[${word%%=*}]=${word#*=}; done
+comment=
+while IFS= read -r line; do
+    if [[ $line == '## {'* ]]; then
+        comment=${line#'## {'}
+    elif [[ $line =~ ^([A-Z_]+)\ \?= ]]; then
+        names+=("${BASH_REMATCH[1]}")
+        kind[${BASH_REMATCH[1]}]=${comment%%\}*}
+    fi
+done <scripts/variables.mk
+engines=()
+while read -r name _ words; do
+    if [[ $name == ENGINE.* ]]; then
+        engines+=("${name#ENGINE.}")
+        engine_words[${name#ENGINE.}]=" $words "
+    fi
+done <python/engines/engines.mk
+
+# ---- Names: a misspelt variable must not look like the default.
+
+read -d '' -a words <<<"$overrides" || true
+for word in "${words[@]}"; do
+    [[ $word =~ ^([A-Za-z_][A-Za-z0-9_.-]*)[:+?]*= ]] || continue
+    name=${BASH_REMATCH[1]}
+    given[$name]=1
+    [ -n "${kind[$name]:-}" ] || fail "$word: there is no variable $name; did you mean $(
+        awk -v word="${name^^}" -f scripts/nearest.awk <<<"${names[*]}"
+    )=? make help lists all"
+done
+
+# ---- Values
+
+check() { # check NAME KIND VALUE: print what is wrong
+    local name=$1 kind=$2 value=$3 choices
+    if [[ $kind == *\?* ]]; then
+        [ -n "$value" ] || return 0
+        kind=${kind/\?/}
+    fi
+    case $kind in
+    network | engine)
+        choices=("${engines[@]}")
+        if [ "$kind" = network ]; then
+            choices=(python/networks/[a-z]*.py)
+            choices=("${choices[@]#python/networks/}")
+            choices=("${choices[@]%.py}")
+        fi
+        [[ " ${choices[*]} " == *" $value "* && $value != *" "* && -n $value ]] ||
+            echo "$name=$value is unknown; choose one of: ${choices[*]}"
+        ;;
+    choice*) [[ " ${kind#choice } " == *" $value "* ]] || echo "$name=$value is unknown; choose one of: ${kind#choice }" ;;
+    switch) [[ $value =~ ^[01]?$ ]] || echo "$name=$value is unknown; choose one of: 0 1" ;;
+    number) [[ $value =~ ^$NUMBER$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
+    numbers) [[ $value =~ ^$NUMBER(\ +$NUMBER)*$ ]] || echo "$name=$value is not allowed; give positive integers" ;;
+    word) [[ $value =~ ^[[:alnum:]_]+$ ]] || echo "$name=$value is not allowed; give one name of letters, digits and _" ;;
+    names) [[ $value =~ ^[[:alnum:]_.\ -]*$ ]] || echo "$name=$value is not allowed; give names of letters, digits and . _ -" ;;
+    path) [[ $value =~ ^[[:alnum:]_./+@,-]+$ && $value != -* ]] ||
+        echo "$name=$value is not allowed; name one file by letters, digits and . _ + @ , / -" ;;
+    url) [[ $value =~ ^[a-z]+:[][[:alnum:]_.~:/?#@!\&()*+,\;=%-]+$ ]] ||
+        echo "$name=$value is not allowed; give http(s)://, file:///, obs:// or gdrive:" ;;
+    repository) [[ $value =~ ^[[:alnum:]_./:@~+-]+$ && $value != -* && $value != *::* ]] ||
+        echo "$name=$value is not allowed; name one repository by its address or folder" ;;
+    devices)
+        [[ $value =~ ^[0-9]{1,3}(,[0-9]{1,3})*$ ]] ||
+            { echo "$name=$value is not allowed; give device numbers such as 0 or 0,1,2,3" && return; }
+        local seen=,
+        for device in ${value//,/ }; do
+            [ "$((10#$device))" -le 255 ] || { echo "$name=$value is not allowed; the highest device is 255" && return; }
+            [[ $seen != *,$((10#$device)),* ]] || { echo "$name=$value names a device twice" && return; }
+            seen+=$((10#$device)),
+        done
+        ;;
+    chip) [[ $value =~ ^(Ascend)?[0-9][0-9A-Za-z_-]*$ ]] ||
+        echo "$name=$value is not allowed; give a chip as npu-smi info names it, such as 310P3" ;;
+    flags) [[ $value =~ ^\ *(--[a-z0-9_]+=[[:alnum:]_./:\;,+=-]+(\ +|$))*$ ]] ||
+        echo "$name=$value is not allowed; write flags as --name=value, separated by blanks" ;;
+    esac
+}
+
+for name in "${names[@]}"; do
+    # An engine that is not chosen is looked for below.
+    [ "$name" != ENGINE ] || [ -n "${value[ENGINE]}" ] || continue
+    found=$(check "$name" "${kind[$name]}" "${value[$name]}")
+    [ -z "$found" ] || fail "$found"
+done
+plain=yes
+for goal in ${goals:-help}; do [[ $PLAIN == *" $goal "* ]] || plain=; done
+[ -z "$plain" ] || exit 0
+
+# ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there.
+
+answer=() listing=
+chip() { # The name that all devices of npu-smi's listing share; nothing where they differ.
+    local name=
+    while IFS= read -r line; do
+        [[ $line =~ ^\|\ *[0-9]+\ +([^\ ]+)\ *\|\ *(OK|Warning|Alarm|Critical|UNKNOWN)\ *\| ]] || continue
+        [ -z "$name" ] || [ "$name" = "${BASH_REMATCH[1]}" ] || return 0
+        name=${BASH_REMATCH[1]}
+    done <<<"$listing"
+    answer+=("CHIP=$name")
+}
+
+engine=${value[ENGINE]}
+if [ -z "$engine" ]; then
+    engine=openvino lacking=
+    if command -v npu-smi >/dev/null; then
+        set_env=${ASCEND_SET_ENV:-/usr/local/Ascend/ascend-toolkit/set_env.sh}
+        python=("${value[AIS_PYTHON]:-${value[PY]}}")
+        command -v "${python[0]}" >/dev/null || python=("${value[PYTHON]}" -S)
+        # Only looked for, not imported: this runs at every start of make.
+        if ! command -v atc >/dev/null && [ ! -r "$set_env" ]; then
+            lacking="atc is not on PATH and $set_env is not there"
+        elif ! "${python[@]}" -c 'import importlib.util as u, sys
+try: found = u.find_spec("aclruntime") and u.find_spec("ais_bench.infer")
+except ImportError: found = None
+sys.exit(not found)' 2>/dev/null; then
+            lacking="${python[0]} has no ais_bench.infer and aclruntime"
+        elif ! listing=$(npu-smi info 2>/dev/null); then
+            lacking="npu-smi info fails"
+        fi
+        if [ -n "$lacking" ]; then
+            echo "note: npu-smi is here, but $lacking: using ENGINE=openvino; try make doctor ENGINE=ascend" >&2
+        else
+            engine=ascend
+        fi
+    fi
+    answer+=("ENGINE=$engine")
+fi
+if [ -z "${value[CHIP]}" ] && { [ "$engine" = ascend ] || [[ " $goals " == *" om"* ]]; }; then
+    [ -n "$listing" ] || ! command -v npu-smi >/dev/null || listing=$(npu-smi info 2>/dev/null) || true
+    chip
+fi
+
+# ---- What the engine takes
+
+words=${engine_words[$engine]}
+precisions=${words%% arrays *}
+precisions=${precisions%% files *}
+cann=
+[ "${value[EP]}" != CANNExecutionProvider ] || cann=yes
+if [ -z "${value[PRECISION]}" ]; then
+    read -r default _ <<<"$precisions"
+    [ -z "$cann" ] || default=fp16
+    answer+=("PRECISION=$default")
+elif [[ "$precisions " != *" ${value[PRECISION]} "* ]]; then
+    read -ra precisions <<<"$precisions"
+    fail "PRECISION=${value[PRECISION]} is unknown with ENGINE=$engine; choose one of: ${precisions[*]}"
+fi
+# A goal that names what it makes takes the variables of that.
+case " $goals " in
+*" om "* | *" om-all "* | *" npu-inputs "*) words+=${engine_words[ascend]} ;;
+*" quantize "* | *" bench-chain "*) words+=${engine_words[openvino]} ;;
+*" doctor "*) words+=${engine_words[ascend]} ;;
+esac
+for name in "${names[@]}"; do
+    takers=
+    for other in "${engines[@]}"; do
+        [[ ${engine_words[$other]} != *" $name "* ]] || takers+="${takers:+ or }ENGINE=$other"
+    done
+    if [ -n "$takers" ] && [[ $words != *" $name "* ]]; then
+        # AIPP and OUTFMT have defaults that are not empty.
+        if [ -n "${given[$name]:-}" ] || [[ ${value[$name]} != "" && ${value[$name]} != 0 && ${value[$name]} != NPY ]]; then
+            fail "$name=${value[$name]} does nothing with ENGINE=$engine; leave it out, or choose $takers"
+        fi
+    fi
+done
+if [ "$engine" = onnxruntime ] && [ -n "${value[DEVICE]}" ]; then
+    [ -n "$cann" ] || fail "DEVICE=${value[DEVICE]} does nothing with EP=${value[EP]:-CPUExecutionProvider}; leave it out, or choose EP=CANNExecutionProvider"
+    [[ ${value[DEVICE]} != *,* ]] || fail "DEVICE=${value[DEVICE]} is not allowed with EP=${value[EP]}; give one device number"
+fi
+
+if [ -n "${value[CALIB]}" ] && [ "${value[PRECISION]}" != int8 ] && [[ " $goals " != *" quantize "* ]]; then
+    fail "CALIB=${value[CALIB]} does nothing without PRECISION=int8; leave it out, or choose that"
+fi
+
+# ---- What goals need
+
+for goal in $goals; do
+    case $goal in
+    tune | tune-all | verify)
+        [[ $words == *" arrays "* ]] || fail "make $goal needs an engine that runs in this process, and ENGINE=$engine runs files; add ENGINE=openvino"
+        ;;
+    profile | bench-chain)
+        [ "$engine" = openvino ] || fail "make $goal measures OpenVINO, and ENGINE=$engine was chosen; add ENGINE=openvino"
+        ;;
+    esac
+    case $goal in
+    verify | compare)
+        for name in A B; do
+            [ -n "${value[$name]}" ] || fail "$name= is empty; name two pictures for verify, two result folders for compare"
+        done
+        ;;
+    bin)
+        for name in SRC PAIRS; do
+            [ -n "${value[$name]}" ] || fail "$name= is empty; name the folder of faces with SRC= and the pairs file with PAIRS="
+        done
+        ;;
+    esac
+done
+
+# ---- Files that stamps look at, by their own names
+
+echo "${answer[@]}"
+files=("${value[DATA]}" "${value[WEIGHTS]}" ${value[CALIB]:+"${value[CALIB]}"} result/*_bs*/tune.json)
+stat -L -c 'FILE=%n=%s@%.9Y' -- "${files[@]}" 2>/dev/null || true

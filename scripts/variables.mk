@@ -1,0 +1,99 @@
+# Every variable that a person may set: its group (##@), {the values it takes} and its meaning (##),
+# its default. scripts/setup.sh holds values against this file, `make help` prints it; the ones
+# that only some engines take are named in python/engines/engines.mk.
+
+##@ What to run
+
+## {network} Network: a file in python/networks/
+NET ?= ir_se100
+## {path} Verification set; its file name is the data set's name
+DATA ?= data/lfw.bin
+## {names} Several sets in data/ for accuracy, by name (lfw cfp_fp ...), instead of DATA
+DATASETS ?=
+## {path} PyTorch checkpoint of NET; its file name is the name of all that is made of it
+WEIGHTS ?= model/model_$(NET).pth
+## {number} Batch size
+BS ?= 16
+## {numbers} Batch sizes of the -all targets
+BATCHES ?= 1 4 8 16 32 64
+## {engine} Engine; empty: ascend where there is an NPU, else openvino
+ENGINE ?= $(DETECTED_ENGINE)
+## {precision} Arithmetic of the engine; empty: fp16 on an NPU, else fp32
+PRECISION ?= $(DEFAULT_PRECISION)
+
+##@ How to run it
+
+## {switch} 1 makes accuracy fail where it is not the expected one
+CHECK ?=
+## {number?} CPU threads; empty: what make tune found, else the engine's choice
+THREADS ?=
+## {number?} Batches that are worked on at a time in throughput mode; empty: likewise
+STREAMS ?=
+## {switch} 1 rewrites the simplified graph so that fewer nodes remain, exactly; 0 runs it as it is
+FUSE ?= 1
+## {path?} Set that PRECISION=int8 is calibrated on; empty: a sample of DATA
+CALIB ?=
+## {word?} Execution provider; empty: CPUExecutionProvider
+EP ?=
+## {choice? cuda cpu} PyTorch's device; empty: cuda where there is one
+TORCH_DEVICE ?=
+## {choice? compile graph eager} How PyTorch runs; empty: compile on cuda, else eager
+TORCH_MODE ?=
+## {number?} Timed runs of perf; empty: at least 100, and at least ten seconds of them
+LOOP ?=
+## {number} Untimed runs before those
+WARMUP ?= 5
+## {switch} 1 runs each different image of a set once; 0 runs every entry
+UNIQUE ?= 1
+## {number} ONNX operator set
+OPSET ?= 11
+## {choice builtin reference} Class to export: reference is the public implementation's, by make patch
+BACKBONE ?= builtin
+
+##@ On an Ascend NPU
+
+## {devices?} NPU device, or several (0,1,2,3); empty: 0
+DEVICE ?=
+## {chip?} Chip to compile for, e.g. 310P3; empty: ask npu-smi
+CHIP ?=
+## {switch} 1 lets the NPU normalise: uint8 inputs of a quarter of the size
+AIPP ?= 0
+## {flags?} Further flags for atc
+ATC_FLAGS ?=
+## {choice NPY BIN} Format of ais_bench's outputs
+OUTFMT ?= NPY
+## {text} Interpreter that has ais_bench and aclruntime; empty: the chain's own
+AIS_PYTHON ?=
+
+##@ Data and weights
+
+## {url?} Where to download DATA from: http(s)://, file:///, obs:// or gdrive:ID; empty: scripts/downloads.json
+DATA_URL ?=
+## {url?} Where to download WEIGHTS from
+WEIGHTS_URL ?=
+## {path?} Folder of aligned faces for make bin: SRC/<name>/<name>_0001.jpg or .png
+SRC ?=
+## {path?} LFW-style pairs file for make bin
+PAIRS ?=
+## {path?} Verification set that make bin writes; empty: data/<last part of SRC>.bin
+OUT ?=
+
+##@ Looking at results
+
+## {path?} First picture of verify; first result folder of compare
+A ?=
+## {path?} The second one
+B ?=
+## {text} Squared distance that verify judges by; empty: the one in accuracy.json
+THRESHOLD ?=
+
+##@ The project
+
+## {repository} Repository of the reference: a mirror or a local clone will do
+REFERENCE_REPO ?= https://github.com/TreB1eN/InsightFace_Pytorch.git
+## {text} Python environment to make and use; empty: use PYTHON as it is
+VENV ?= .venv
+## {text} Interpreter
+PYTHON ?= python3
+## {switch} 1 shows the commands
+V ?=
