@@ -144,14 +144,18 @@ $(eval $(call stamp,$(RUN_STAMP),MODEL=$(MODEL) FUSE=$(FUSE) UNIQUE=$(UNIQUE) EP
 	OUTFMT=$(OUTFMT) AIS_PYTHON=$(AIS_PYTHON),))
 $(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
 
+ENGINE_MODULE :=
 ifeq ($(filter files,$(value ENGINE.$(ENGINE))),)
+ENGINE_MODULE := engines/$(ENGINE)
 RUN_MODEL := $(MODEL)_bs%_$(STAGE).onnx
 ifeq ($(PRECISION),int8)
 RUN_MODEL := $(QUANTIZED)/model.xml
 endif
-CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $* $(EP:%=--provider %) \
+CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $(SIZE) $(EP:%=--provider %) \
 	$(THREADS:%=--threads %) $(STREAMS:%=--streams %) $(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) \
-	$(DEVICE:%=--npu %) $(patsubst %,--tuned %,$(wildcard $(RUN)_bs$*/tune.json))
+	$(DEVICE:%=--npu %) $(patsubst %,--tuned %,$(wildcard $(RUN)_bs$(SIZE)/tune.json))
+# Of a rule for each of SIZES, or of one for BS alone.
+SIZE = $(or $*,$(BS))
 # A choice that make tune made is part of what a run depends on, and so is one that was removed.
 define tuned
 $(call stamp,$(RUN_STAMP:%_run=%_bs$(1)_tuned),,$(wildcard $(RUN)_bs$(1)/tune.json))
@@ -160,15 +164,15 @@ endef
 $(foreach size,$(SIZES),$(eval $(call tuned,$(size))))
 
 $(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(RUN_MODEL) $(LABELS) $(RUN_STAMP) \
-		$(call by,embed engines/$(ENGINE))
+		$(call by,embed $(ENGINE_MODULE))
 	$(STEP_ALONE) embed $@ python/embed.py --model $< $(CONFIGURATION) $(UNIQUE_OPTION) --out $@ --run $(@D)/run.json
 
 $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(RUN_MODEL) $(LABELS) $(RUN_STAMP) $(PERF_STAMP) \
-		$(call by,benchmark engines/$(ENGINE))
+		$(call by,benchmark $(ENGINE_MODULE))
 	$(STEP_ALONE) benchmark $@ python/benchmark.py --model $< $(CONFIGURATION) --warmup $(WARMUP) \
 		$(LOOP:%=--loop %) --out $@
 
-$(SIZES:%=$(RUN)_bs%/tune.json): $(RUN)_bs%/tune.json: $(RUN_MODEL) $(LABELS) $(call by,tune engines/$(ENGINE))
+$(SIZES:%=$(RUN)_bs%/tune.json): $(RUN)_bs%/tune.json: $(RUN_MODEL) $(LABELS) $(call by,tune $(ENGINE_MODULE))
 	$(STEP_ALONE) tune $@ python/tune.py --model $< $(CONFIGURATION) --out $@
 else
 # ais_bench runs files, not arrays in this process.
@@ -193,7 +197,7 @@ $(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embedd
 # ---- Results, shown; what can be known before work begins is checked first
 
 ABLE := result/.stamp/able_$(subst $(space),_,$(strip $(ENGINE) $(PRECISION) $(EP) $(TORCH_DEVICE) $(TORCH_MODE)))
-$(ABLE): $(call by,check_engine) $(wildcard python/engines/$(ENGINE).py) | $(ENVIRONMENT)
+$(ABLE): $(call by,check_engine $(ENGINE_MODULE)) | $(ENVIRONMENT)
 	@$(RUN_DOOR) python/check_engine.py --engine $(ENGINE) --precision $(PRECISION) $(EP:%=--provider %) \
 		$(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) --out $@
 READY := $(DATA) $(WEIGHTS) $(ABLE)

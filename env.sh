@@ -1,7 +1,7 @@
-# The one place for the environment. Sourced by every script in scripts/; bash.
+# The one place for the environment of what the chain runs. Sourced by its scripts; bash.
 
-# CANN, where it is installed: atc, npu-smi's companions, and the Python parts of ais_bench.
-ASCEND_SET_ENV=${ASCEND_SET_ENV:-/usr/local/Ascend/ascend-toolkit/set_env.sh}
+# CANN, where it is installed: atc, and the Python parts that it needs.
+. "${BASH_SOURCE[0]%/*}/scripts/cann.sh"
 if [ -r "$ASCEND_SET_ENV" ]; then
     set +eu # the toolkit's script is not written for strict shells
     # shellcheck disable=SC1090

@@ -48,7 +48,7 @@ def backends_of(args: argparse.Namespace, plain: Path, batch_size: int) -> list[
 def rounds(
     processes: list[BackendProcess], program: Path | None, cpus: list[int], args: argparse.Namespace
 ) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, str]]:
-    """Measure everybody and the peak once a round, every other round in reverse order.
+    """Measure every backend and the peak once a round, every other round in reverse order.
 
     Returns images a second by backend, GFLOP/s by precision, and for each precision the
     kernel, or the reason why its peak is not measured.
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
     parser.add_argument("--plain", nargs="+", type=Path, required=True, help="ONNX, one a batch")
     parser.add_argument("--ours", nargs="+", required=True, metavar="PRECISION=MODEL")
-    parser.add_argument("--threads", type=int, help="of everybody (default: physical cores)")
+    parser.add_argument("--threads", type=int, help="of each backend (default: physical cores)")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=4.0, help="at least, for each turn")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")

@@ -1,7 +1,7 @@
 """Checkpoint with more than tensors in it -> its weights alone. Nothing in it is executed.
 
 Training scripts often pickle their configuration, loss or optimiser beside the weights. These
-are read as descriptions (``inert_pickle``) and left out.
+are read as descriptions (``safe_pickle``) and left out.
 """
 
 import argparse

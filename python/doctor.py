@@ -9,13 +9,15 @@ import shutil
 import sys
 from pathlib import Path
 
+from common.shapes import SIDE, VIEWS
+from engines import declared
 from host_checks import npu_host, packages
 from host_checks.check import Check, run
 
 # Models of every batch size, logs and results; the inputs of an NPU come on top.
 _BASE_BYTES = 1_000_000_000
 # float32 bytes of a crop and its mirror image, and about what a JPEG of one takes.
-_VIEWS_BYTES, _JPEG_BYTES = 2 * 150_528, 5_000
+_VIEWS_BYTES, _JPEG_BYTES = VIEWS * 4 * 3 * SIDE * SIDE, 5_000
 _NPY_HEADER, _NPY_ITEM = 128, 8
 
 
@@ -37,7 +39,7 @@ def files(data: Path, weights: Path) -> list[Check]:
 def disk(args: argparse.Namespace) -> Check:
     """Check that what the chain will write finds room; for a set not decoded yet, by estimate."""
     needed = _BASE_BYTES
-    if args.engine == "ascend" and not args.inputs.is_dir():
+    if not declared()[args.engine].arrays and not args.inputs.is_dir():
         images = 12_000
         if args.unique_index.is_file():
             images = (args.unique_index.stat().st_size - _NPY_HEADER) // _NPY_ITEM
@@ -63,16 +65,14 @@ def main() -> None:
     parser.add_argument("--aipp", action="store_true")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument(
-        "--unique-index", type=Path, required=True, help="of the decoded set"
-    )
+    parser.add_argument("--unique-index", type=Path, required=True, help="of the decoded set")
     parser.add_argument("--inputs", type=Path, required=True, help="folder of the NPU's inputs")
     args = parser.parse_args()
 
-    print(f"ENGINE={args.engine}")
+    print(f"ENGINE={args.engine}, PRECISION= {' or '.join(declared()[args.engine].precisions)}")
     numbers = [int(number) for number in args.devices.split(",")]
     checks = [*packages.checks(args.python)]
-    if args.engine == "ascend":
+    if not declared()[args.engine].arrays:
         checks += npu_host.toolkit()
         checks += npu_host.devices(numbers, args.chip)
         checks += npu_host.ais_bench(args.ais_python)

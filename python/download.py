@@ -125,11 +125,11 @@ def _check(partial: Path, path: Path, expected: dict[str, Any]) -> dict[str, Any
         if path.suffix == ".bin":
             verification_bin.read(partial)
         elif path.suffix == ".pth" and not (zipfile.is_zipfile(partial) or head[:1] == b"\x80"):
-            raise FetchError("what came is no whole PyTorch checkpoint")
+            raise FetchError("what came is not a whole PyTorch checkpoint")
         return found
     except ChainError:
         remove(partial)
-        raise FetchError("what came is no whole verification .bin") from None
+        raise FetchError("what came is not a whole verification .bin") from None
     except FetchError:
         remove(partial)
         raise

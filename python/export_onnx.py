@@ -55,9 +55,7 @@ def main() -> None:
     parser.add_argument("--opset", type=int, required=True, help="ONNX opset")
     parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
     parser.add_argument("--onnx", type=Path, required=True, help="ONNX file to write")
-    parser.add_argument(
-        "--baseline", type=Path, required=True, help="PyTorch's output, .npy"
-    )
+    parser.add_argument("--baseline", type=Path, required=True, help="PyTorch's output, .npy")
     parser.add_argument("--backbone", type=Path, help="take the class from this reference checkout")
     args = parser.parse_args()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

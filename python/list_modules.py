@@ -58,17 +58,17 @@ def data_of(path):
     return [p for p in beside if p.is_file()]
 
 
-def fragment():
-    """Return the make fragment."""
+def fragment(count):
+    """Return the make fragment; ``count`` tells later whether a file came or went."""
     modules = sorted(ROOT.glob("*.py")) + sorted(ROOT.glob("*/*.py"))
     direct = {path: imported(path) for path in modules}
 
     def shown(path):
         return path.relative_to(ROOT.parent).as_posix()
 
-    lines = []
+    lines = [f"# {count} files when this was made\n"]
     for path in modules:
-        if path.parent == ROOT or path.parent.name in BY_NAME and path.stem[0] != "_":
+        if path.parent == ROOT or (path.parent.name in BY_NAME and path.stem[0] != "_"):
             every = {p for module in closure(path, direct) for p in (module, *data_of(module))}
             name = path.relative_to(ROOT).with_suffix("").as_posix()
             lines.append(f"MODULES.{name} := {' '.join(sorted(map(shown, every)))}\n")
@@ -79,9 +79,11 @@ def fragment():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="fragment to write")
-    out = parser.parse_args().out
+    parser.add_argument("--count", type=int, required=True, help="how many files there are")
+    args = parser.parse_args()
+    out = args.out
     try:
-        text = fragment()
+        text = fragment(args.count)
     except SyntaxError as error:  # this Python is older than the modules
         sys.exit(f"error: {error.filename} cannot be read ({error}).")
     out.parent.mkdir(parents=True, exist_ok=True)

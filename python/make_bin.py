@@ -36,7 +36,7 @@ def read_pairs(path: Path) -> list[Pair]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        raise ChainError(f"{path} is no text in UTF-8; give an LFW-style pairs file.") from None
+        raise ChainError(f"{path} is not text in UTF-8; give an LFW-style pairs file.") from None
     pairs, promised = [], None
     for number, line in enumerate(lines, 1):
         # LFW separates by tabs, so that a name may hold spaces.
@@ -68,7 +68,7 @@ def _pair(words: list[str], where: str) -> Pair:
         raise ChainError(f"{where}: write 'name n1 n2' or 'name1 n1 name2 n2'.")
     for name in (words[0], words[2]):
         if Path(name).name != name or name == "..":
-            raise ChainError(f"{where}: {name!r} is no folder's name.")
+            raise ChainError(f"{where}: {name!r} is not a folder's name.")
     return Pair((words[0], int(words[1])), (words[2], int(words[3])), same)
 
 

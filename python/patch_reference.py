@@ -77,7 +77,7 @@ def _parse(source: str, path: Path) -> ast.Module:
         return ast.parse(source)
     except (SyntaxError, ValueError) as error:
         raise ChainError(
-            f"{path} is no Python ({error}); move it away and run make patch."
+            f"{path} is not Python ({error}); move it away and run make patch."
         ) from None
 
 

@@ -16,7 +16,7 @@ from reporting.collect import Configuration, collect, groups
 from reporting.pairs import WrongPair, wrong_pairs
 from reporting.speed import speed_plots
 
-TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).with_name("reporting") / "templates"
 
 
 @dataclass

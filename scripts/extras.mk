@@ -35,7 +35,7 @@ convert-weights: $(WEIGHTS) | $(ENVIRONMENT) ## WEIGHTS that hold more than tens
 
 ##@ Looking at results
 
-.PHONY: report compare verify verify-bs$(BS) doctor
+.PHONY: report compare verify doctor
 
 # Made anew each time: what lies in result/ is found by looking. After the results named with it.
 report: result/report.html ## All results as result/report.html and result/report.md
@@ -46,7 +46,7 @@ result/report.html: FORCE $(ENVIRONMENT) | $(filter demo accuracy accuracy-all p
 compare: $(ENVIRONMENT) ## Results A and B of one set: McNemar's test, cosine, changed pairs
 	@$(RUN_DOOR) python/compare.py --a $(A) --b $(B) --data data --out result/compare
 
-verify: verify-bs$(BS) ## Pictures A and B, aligned 112x112: the same person?
+verify: ## Pictures A and B, aligned 112x112: the same person?
 doctor: ## Check all that ENGINE needs, with a remedy for each fault
 	@PY=$(call quote,$(PYTHON)) scripts/python.sh python/doctor.py --engine $(ENGINE) --python $(call quote,$(PY)) \
 		--ais-python $(call quote,$(AIS)) --devices $(NPU) $(CHIP:%=--chip %) $(EP:%=--provider %) $(AIPP_OPTION) \
@@ -54,20 +54,20 @@ doctor: ## Check all that ENGINE needs, with a remedy for each fault
 
 ##@ Speed
 
-.PHONY: tune tune-all profile profile-bs$(BS) bench-fuse bench-peers bench-chain bench-read gpu-table peak
+.PHONY: tune tune-all profile bench-fuse bench-peers bench-chain gpu-table peak
 
 tune: $(RUN)_bs$(BS)/tune.json ## Find threads and streams for BS; accuracy and perf then use them
 	@$(RUN_DOOR) python/show.py $^
 tune-all: $(BATCHES:%=$(RUN)_bs%/tune.json) ## The same for each of BATCHES
 	@$(RUN_DOOR) python/show.py $^
-profile: profile-bs$(BS) ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer
+profile: ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer
 
 # What needs an engine that runs arrays; scripts/setup.sh refuses the others.
 ifdef RUN_MODEL
-verify-bs$(BS): verify-bs%: $(subst %,$(BS),$(RUN_MODEL))
+verify: $(subst %,$(BS),$(RUN_MODEL))
 	@$(RUN_DOOR) python/verify.py --model $< $(CONFIGURATION) --a $(A) --b $(B) \
-		--accuracy $(RUN)_bs$*/accuracy.json $(addprefix --threshold ,$(call quote,$(THRESHOLD)))
-profile-bs$(BS): profile-bs%: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS)
+		--accuracy $(RUN)_bs$(BS)/accuracy.json --threshold=$(call quote,$(THRESHOLD))
+profile: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS)
 	@$(RUN_DOOR) python/profile_layers.py --model $< $(CONFIGURATION)
 endif
 
@@ -97,9 +97,6 @@ bench-chain: $(DATA) $(WEIGHTS) | $(ENVIRONMENT) ## Every step of the chain from
 	$(STEP_ALONE) bench-chain result/bench_chain.json scripts/bench-chain.sh $(abspath result/bench_chain.json) \
 		"$(PEER_PRECISIONS)" NET=$(NET) DATA=$(abspath $(DATA)) WEIGHTS=$(abspath $(WEIGHTS)) BS=$(BS) \
 		BATCHES="$(BATCHES)" THREADS=$(THREADS) PRECISION=$(PRECISION) ENGINE=openvino OPSET=$(OPSET)
-
-bench-read: $(DATA) | $(ENVIRONMENT) ## Reading DATA safely against plain pickle, which executes what it holds
-	$(STEP_ALONE) bench-read $(DATA) python/bench_read.py $(DATA)
 
 GPU_BATCHES := 1 2 4 8 16 32 64 128 256 512
 gpu-table: ## Accuracy and throughput on CUDA at every precision and batches 1 to 512

@@ -16,6 +16,8 @@ function distance(a, b,    i, j, cost, d) {
 {
     for (k = 1; k <= NF; k++) {
         n = distance(word, $k)
+        # Of equals the one that begins alike: people mistype ends.
+        for (i = 1; i <= length(word) && substr(word, i, 1) == substr($k, i, 1); i++) n -= 0.3
         if (best == "" || n < fewest) { best = $k; fewest = n }
     }
 }

@@ -12,8 +12,8 @@ DETECTED_ENGINE :=
 DEFAULT_PRECISION :=
 SETUP := $(shell . scripts/setup.sh $(call quote,$(MAKEOVERRIDES)) $(call quote,$(MAKECMDGOALS)) \
 	$(foreach name,$(VARIABLES) PY,$(call quote,$(name)=$($(name)))))
-ifeq ($(firstword $(SETUP)),error:)
-$(error $(wordlist 2,$(words $(SETUP)),$(SETUP)))
+ifeq ($(SETUP),STOP)
+$(error Nothing was run)
 endif
 DETECTED_ENGINE := $(patsubst ENGINE=%,%,$(filter ENGINE=%,$(SETUP)))
 DETECTED_CHIP := $(patsubst CHIP=%,%,$(filter CHIP=%,$(SETUP)))
@@ -23,13 +23,10 @@ include python/engines/engines.mk
 
 # ---- What a step is made by, besides its data
 
-# The modules that each door, engine and network imports; made anew when one of them changes.
-# Without Python there is none, and every module counts.
-MODULES := $(sort $(wildcard python/*.py python/*/*.py python/*/*.mk))
-MODULES_MK := result/.stamp/modules.mk
--include $(MODULES_MK)
-$(MODULES_MK): $(MODULES)
-	@scripts/modules.sh $(call quote,$(PY)) $(call quote,$(PYTHON)) $@
+# The modules that each door, engine and network imports, as setup.sh has them listed. Without
+# Python there is no list, and every module counts.
+MODULES := $(wildcard python/*.py python/*/*.py)
+-include result/.stamp/modules.mk
 # $(call by,DOOR...): the files of doors, and of engines/NAME and networks/NAME.
 by = $(foreach name,$(1),$(or $(value MODULES.$(name)),$(MODULES))) requirements-lock.txt
 

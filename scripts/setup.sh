@@ -1,6 +1,6 @@
 # setup.sh OVERRIDES GOALS VARIABLE=VALUE...: what make must know before its first rule, in words:
 # ENGINE=, CHIP= and PRECISION= where they are not given, FILE=path=size@time for the files that
-# stamps look at; or `error:` and a sentence. Sourced by one bash; starts as little as it can.
+# stamps look at; or STOP, and a sentence to stderr. Sourced by one bash; starts as little as it can.
 #
 # OVERRIDES are the words of make's command line that set variables, GOALS its goals. What values a
 # variable takes is in scripts/variables.mk, what an engine takes in python/engines/engines.mk.
@@ -14,7 +14,8 @@ overrides=$1 goals=$2
 shift 2
 
 fail() {
-    echo "error: $*"
+    echo "error: $*." >&2
+    echo STOP
     exit
 }
 
@@ -109,6 +110,23 @@ plain=yes
 for goal in ${goals:-help}; do [[ $PLAIN == *" $goal "* ]] || plain=; done
 [ -z "$plain" ] || exit 0
 
+# ---- What each door, engine and network imports: a fragment for make, made anew when a module
+# changed or came or went. Without Python there is none, and make takes every module for each.
+
+fragment=result/.stamp/modules.mk
+modules=(python/*.py python/*/*.py python/*/*.mk)
+stale=yes
+if [ -f "$fragment" ] && read -r _ count _ <"$fragment" && [ "$count" = ${#modules[@]} ]; then
+    stale=
+    for module in "${modules[@]}"; do [ ! "$module" -nt "$fragment" ] || stale=yes; done
+fi
+if [ -n "$stale" ]; then
+    for python in "${value[PY]}" "${value[PYTHON]}"; do
+        ! command -v "$python" >/dev/null ||
+            ! "$python" python/list_modules.py --count ${#modules[@]} --out "$fragment" 2>/dev/null || break
+    done
+fi
+
 # ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there.
 
 answer=() listing=
@@ -126,12 +144,12 @@ engine=${value[ENGINE]}
 if [ -z "$engine" ]; then
     engine=openvino lacking=
     if command -v npu-smi >/dev/null; then
-        set_env=${ASCEND_SET_ENV:-/usr/local/Ascend/ascend-toolkit/set_env.sh}
+        . scripts/cann.sh
         python=("${value[AIS_PYTHON]:-${value[PY]}}")
         command -v "${python[0]}" >/dev/null || python=("${value[PYTHON]}" -S)
         # Only looked for, not imported: this runs at every start of make.
-        if ! command -v atc >/dev/null && [ ! -r "$set_env" ]; then
-            lacking="atc is not on PATH and $set_env is not there"
+        if ! command -v atc >/dev/null && [ ! -r "$ASCEND_SET_ENV" ]; then
+            lacking="atc is not on PATH and $ASCEND_SET_ENV is not there"
         elif ! "${python[@]}" -c 'import importlib.util as u, sys
 try: found = u.find_spec("aclruntime") and u.find_spec("ais_bench.infer")
 except ImportError: found = None
@@ -171,7 +189,7 @@ fi
 # A goal that names what it makes takes the variables of that.
 case " $goals " in
 *" om "* | *" om-all "* | *" npu-inputs "*) words+=${engine_words[ascend]} ;;
-*" quantize "* | *" bench-chain "*) words+=${engine_words[openvino]} ;;
+*" quantize "* | *" bench-chain "* | *" bench-peers "* | *" peak "*) words+=${engine_words[openvino]} ;;
 *" doctor "*) words+=${engine_words[ascend]} ;;
 esac
 for name in "${names[@]}"; do
@@ -210,11 +228,12 @@ for goal in $goals; do
     verify | compare)
         for name in A B; do
             [ -n "${value[$name]}" ] || fail "$name= is empty; name two pictures for verify, two result folders for compare"
+            [ -e "${value[$name]}" ] || fail "$name=${value[$name]} is missing; name two pictures for verify, two result folders for compare"
         done
         ;;
     bin)
         for name in SRC PAIRS; do
-            [ -n "${value[$name]}" ] || fail "$name= is empty; name the folder of faces with SRC= and the pairs file with PAIRS="
+            [ -e "${value[$name]}" ] || fail "$name=${value[$name]} is missing; name the folder of faces with SRC= and the pairs file with PAIRS="
         done
         ;;
     esac

@@ -6,8 +6,11 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 python=$1 venv=$2
 shift 2
 
-if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
-    echo "error: PYTHON=$python is not Python 3.11 or 3.12 (the pinned packages have no wheels for others); name one with PYTHON=." >&2
+supported='requires-python = ">=3\.([0-9]+),<3\.([0-9]+)"'
+[[ $(<"$root/pyproject.toml") =~ $supported ]]
+low=${BASH_REMATCH[1]} high=$((BASH_REMATCH[2] - 1))
+if ! "$python" -c "import sys; sys.exit(not (3, $low) <= sys.version_info[:2] <= (3, $high))" 2>/dev/null; then
+    echo "error: PYTHON=$python is not Python 3.$low to 3.$high (the pinned packages have no wheels for others); name one with PYTHON=." >&2
     exit 1
 fi
 if [ ! -x "$venv/bin/python" ] && ! "$python" -m venv "$venv"; then

@@ -56,9 +56,9 @@ def check(folder: Path, crops: bcolz.carray, which: np.ndarray, aipp: bool) -> N
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name not in expected:
-                raise ChainError(f"{folder} holds {entry.name}, which is no input; {advice}.")
+                raise ChainError(f"{folder} holds {entry.name}, which is not an input; {advice}.")
             if not entry.is_file(follow_symlinks=False):
-                raise ChainError(f"{folder}/{entry.name} is no plain file; {advice}.")
+                raise ChainError(f"{folder}/{entry.name} is not a plain file; {advice}.")
             if (found := entry.stat().st_size) != size:
                 raise ChainError(f"{folder}/{entry.name} has {found} bytes, not {size}; {advice}.")
             expected.remove(entry.name)

@@ -70,7 +70,7 @@ def read(path: Path) -> np.ndarray:
         try:
             values = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise ChainError(f"{path} is no array ({error}); run make again.") from None
+            raise ChainError(f"{path} is not an array ({error}); run make again.") from None
         shown = f"{values.dtype} {values.shape}"
     else:
         data = path.read_bytes()

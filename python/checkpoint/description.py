@@ -56,7 +56,7 @@ def _load_zip(path: Path) -> tuple[Any, Storages]:
     archive = zipfile.ZipFile(path)
     names = [n for n in archive.namelist() if n.count("/") == 1 and n.endswith("/data.pkl")]
     if len(names) != 1:
-        raise Refused("it is a zip archive but none of PyTorch's")
+        raise Refused("it is a zip archive but not one of PyTorch's")
     root = names[0].removesuffix("data.pkl")
 
     def entry(name: str) -> bytes:
@@ -80,7 +80,7 @@ def _load_zip(path: Path) -> tuple[Any, Storages]:
 def _load_legacy(data: bytes) -> tuple[Any, Storages]:
     magic, position = reader.load(data, ())
     if magic != _LEGACY_MAGIC:
-        raise Refused("it is no PyTorch checkpoint")
+        raise Refused("it is not a PyTorch checkpoint")
     _, position = reader.load(data, (), position)  # protocol
     system, position = reader.load(data, (), position)
     if not isinstance(system, dict) or system.get("little_endian") is not True:

@@ -37,7 +37,7 @@ def read(path: Path) -> dict[str, Tensor]:
         ) from None
     except Exception as error:  # a damaged file raises nearly anything
         raise ChainError(
-            f"{path} is no PyTorch checkpoint ({_first_line(error)}); get a fresh copy."
+            f"{path} is not a PyTorch checkpoint ({_first_line(error)}); get a fresh copy."
         ) from None
     state = select(value)
     if state is None:
@@ -57,7 +57,7 @@ def _check_plain(tensor: Tensor, name: str) -> None:
     size = tensor.numel() * tensor.element_size()
     if not dense or size > tensor.untyped_storage().nbytes():
         raise ChainError(
-            f"{name} is no plain tensor with all its values; save its state_dict anew."
+            f"{name} is not a plain tensor with all its values; save its state_dict anew."
         )
 
 

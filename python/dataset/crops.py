@@ -36,7 +36,7 @@ def open_crops(path: Path) -> bcolz.carray:
     try:
         crops = bcolz.open(str(path), mode="r")
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise ChainError(f"{path} is no decoded set ({error}); run make preprocess.") from None
+        raise ChainError(f"{path} is not a decoded set ({error}); run make preprocess.") from None
     if crops.dtype != np.uint8 or crops.shape[1:] != (3, SIDE, SIDE):
         raise ChainError(
             f"{path} holds {crops.dtype} {crops.shape} instead of uint8 (N, 3, {SIDE}, {SIDE}); "

@@ -1,6 +1,6 @@
 """The verification .bin: a pickle of (2N encoded images, N booleans), pair k being 2k and 2k+1.
 
-The file is read as a description (``inert_pickle``), from which the few forms that images and
+The file is read as a description (``safe_pickle``), from which the few forms that images and
 labels come in are picked out; whatever else a pickle may ask for is refused by name.
 """
 
@@ -42,7 +42,7 @@ class Pairs(NamedTuple):
 def read(path: Path) -> Pairs:
     """Read the pairs of the verification file ``path`` without executing anything it holds.
 
-    Raises ``ChainError`` where the file is no pickle, is truncated, asks for any name outside
+    Raises ``ChainError`` where the file is not a pickle, is truncated, asks for any name outside
     the format, or is not a pair (2N images, N booleans) with N >= 1.
     """
     return parse(content(path), path)
@@ -71,7 +71,9 @@ def parse(data: bytes, path: Path) -> Pairs:
             "get a fresh copy or give another file with DATA=."
         ) from None
     if images is None or len(images) == 0:
-        raise ChainError(f"{path}: its first part is no list of images; give a verification .bin.")
+        raise ChainError(
+            f"{path}: its first part is not a list of images; give a verification .bin."
+        )
     return Pairs(list(images), _labels(issame, len(images), path))
 
 
@@ -131,11 +133,11 @@ class _Values:
             raise Refused(f"it calls {name} where a value belongs")
         if isinstance(data, Call):
             if data.function.name != _ENCODE:
-                raise Refused("the content of an array in it is no bytes")
+                raise Refused("the content of an array in it is not bytes")
             data = self.encoded(data)
         dtype = _dtype(dtype)
         if not isinstance(data, bytes):
-            raise Refused("the content of an array in it is no bytes")
+            raise Refused("the content of an array in it is not bytes")
         (length,) = _exactly(shape, 1)
         if not isinstance(length, int) or length != len(data):
             raise Refused(f"an array in it claims another length than its {len(data):,} bytes")
@@ -145,7 +147,7 @@ class _Values:
         if isinstance(data, Call) and data.function.name == _ENCODE:
             data = self.encoded(data)
         if _dtype(dtype) != np.bool_ or not isinstance(data, bytes) or len(data) != 1:
-            raise Refused("a single value in it is no boolean")
+            raise Refused("a single value in it is not a boolean")
         return data != b"\0"
 
 
@@ -168,7 +170,9 @@ def _dtype(value: Any) -> type:
 
 def _labels(issame: Any, images: int, path: Path) -> np.ndarray:
     if issame is None:
-        raise ChainError(f"{path}: its second part is no list of labels; give a verification .bin.")
+        raise ChainError(
+            f"{path}: its second part is not a list of labels; give a verification .bin."
+        )
     if len(issame) * 2 != images:
         raise ChainError(
             f"{path} has {images} images but {len(issame)} labels; "

@@ -5,17 +5,20 @@ has a class ``Engine``, and may have ``check(options)``, which raises ``ChainErr
 machine cannot do, before there is a model.
 """
 
+from __future__ import annotations
+
 import importlib
 import re
 from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.errors import ChainError
+
+if TYPE_CHECKING:  # the doctor reads the table where nothing is installed
+    import numpy as np
 
 _TABLE = Path(__file__).with_name("engines.mk")
 # Which make variable an option is.
@@ -122,7 +125,10 @@ def check(name: str, options: Options) -> None:
             f"choose one of: {' '.join(precisions)}"
         )
     for option, variable in _VARIABLES.items():
-        if getattr(options, option) and variable not in variables:
+        value = getattr(options, option)
+        # Zero streams are as many as the engine finds best, which any engine does.
+        asked = value is not None and (option, value) != ("streams", 0)
+        if asked and variable not in variables:
             raise ChainError(f"{variable}= does nothing with ENGINE={name}; leave it out.")
     if arrays and hasattr(module := _module(name), "check"):
         module.check(options)

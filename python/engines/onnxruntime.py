@@ -51,7 +51,7 @@ class Engine(engines.Engine):
             self._session = onnxruntime.InferenceSession(
                 str(model), settings, providers=[(self._provider, chosen)]
             )
-        except Exception as error:  # the runtime's exceptions share no narrower base
+        except Exception as error:  # the exceptions of the runtime share no narrower base
             reason = str(error).strip().splitlines()[0]
             raise ChainError(
                 f"ONNX Runtime cannot run {model} on {self._provider} alone ({reason})."

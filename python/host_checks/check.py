@@ -25,7 +25,6 @@ def run(checks: list[Check]) -> int:
             print(f"  ✗ {check.what}" + ("" if check.needed else " (not needed for this run)"))
             print(f"      -> {check.remedy}")
     failed = sum(check.needed and not check.ok for check in checks)
-    print(
-        f"{failed} to mend before the chain can run." if failed else "All that is needed is there."
-    )
+    faults = "1 fault stops" if failed == 1 else f"{failed} faults stop"
+    print(f"{faults} the chain; see above." if failed else "Everything that is needed is there.")
     return 1 if failed else 0

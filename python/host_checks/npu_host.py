@@ -26,7 +26,7 @@ _ASK_ACL = "import aclruntime; aclruntime.InferenceSession, aclruntime.session_o
 
 def toolkit() -> list[Check]:
     """Check set_env.sh, which env.sh has sourced, and atc."""
-    script = Path(os.environ.get("ASCEND_SET_ENV") or "/usr/local/Ascend/ascend-toolkit/set_env.sh")
+    script = Path(os.environ.get("ASCEND_SET_ENV", "set_env.sh"))
     atc = shutil.which("atc")
     return [
         Check(

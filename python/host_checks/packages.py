@@ -8,7 +8,7 @@ from pathlib import Path
 
 from host_checks.check import Check
 
-REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
+ROOT = Path(__file__).resolve().parents[2]
 
 # Runs in the interpreter in question: its version and the packages that are asked for.
 _ASK = """
@@ -24,9 +24,18 @@ _INSTEAD = {"onnxruntime": ("onnxruntime-cann", "onnxruntime-gpu"),
             "opencv-python-headless": ("opencv-python",)}  # fmt: skip
 
 
+def python_versions() -> tuple[int, int]:
+    """Return the least and the greatest minor version of Python 3 that the packages exist for."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^requires-python = ">=3\.(\d+),<3\.(\d+)"', text, re.M)
+    return int(found[1]), int(found[2]) - 1
+
+
 def checks(python: str) -> list[Check]:
     """Check the interpreter ``python``: its version, and the pinned packages in it."""
-    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", REQUIREMENTS.read_text(encoding="utf-8"), re.M))
+    pins = dict(
+        re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.txt").read_text("utf-8"), re.M)
+    )
     if not shutil.which(python):
         return [Check(f"Python packages: {python} is made by the first target", True)]
     others = [name for names in _INSTEAD.values() for name in names]
@@ -36,7 +45,7 @@ def checks(python: str) -> list[Check]:
     if asked.returncode != 0:
         return [Check(f"{python} runs", False, "name an interpreter with PYTHON=")]
     version, found = json.loads(asked.stdout)
-    right = [3, 11] <= version <= [3, 13]
+    low, high = python_versions()
     shown = ".".join(map(str, version))
     missing = [
         name
@@ -50,7 +59,11 @@ def checks(python: str) -> list[Check]:
         if found[n] and found[n].partition("+")[0] != pin
     ]
     return [
-        Check(f"Python {shown}", right, "use Python 3.11 to 3.13: PYTHON="),
+        Check(
+            f"Python {shown}",
+            low <= version[1] <= high and version[0] == 3,
+            f"use Python 3.{low} to 3.{high}: PYTHON=",
+        ),
         Check(
             "Python packages" + (f": {', '.join(missing)} missing" if missing else ""),
             not missing,

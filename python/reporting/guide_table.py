@@ -32,7 +32,8 @@ def text(folders: list[Path]) -> str:
     lines = [
         aligned([NPU_HEADER, *(npu_row(f, p, guide) for f, p in zip(folders, perfs, strict=True))]),
         f"The guide's figures: {guide['net']} on {guide['dataset']}, one {guide['device']}, "
-        "execution on the device alone.\nThe ratio is of device-only fps, for each device.",
+        f"CANN {guide['cann']}, execution on the device alone.\n"
+        "The ratio is of device-only fps, for each device.",
     ]
     for perf in perfs:
         other = [

@@ -2,7 +2,7 @@
 
 It keeps data as data and writes down, instead of doing, what asks for code: a name becomes a
 ``Global``, calling it a ``Call``. Lengths are checked against the file before anything is
-allocated. ``inert_pickle`` says which opcode is which operation.
+allocated. ``reader`` says which opcode is which operation.
 """
 
 import codecs
@@ -99,7 +99,7 @@ class Machine:
 
     def find(self, module: Any, name: Any) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
-            raise Refused("a name in it is no text")
+            raise Refused("a name in it is not text")
         full = f"{module}.{name}"
         if len(full) > _LONGEST_NAME:
             raise Refused("a name in it is too long")
@@ -118,7 +118,7 @@ class Machine:
             raise Refused("it calls something without arguments")
         if not isinstance(function, Global):
             if self.names is not None:
-                raise Refused("it calls something that is no name")
+                raise Refused("it calls something that is not a name")
             function = Global("something without a name")
         self.push(Call(function, arguments))
 
@@ -139,7 +139,7 @@ class Machine:
         elif isinstance(value, list):
             value += items
         else:
-            raise Refused("it appends to something that is no list")
+            raise Refused("it appends to something that is not a list")
 
     def append(self) -> None:
         self.extend([self.pop()])
@@ -155,7 +155,7 @@ class Machine:
             keys = [k if isinstance(k, _KEYS) else External(k) for k in items[0::2]]
             value.update(zip(keys, items[1::2], strict=True))
         else:
-            raise Refused("it stores into something that is no dictionary")
+            raise Refused("it stores into something that is not a dictionary")
 
     def store_one(self) -> None:
         value = self.pop()

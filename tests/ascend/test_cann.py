@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 import numpy as np
 import engines
-provider, precision, device = sys.argv[1:]
-options = engines.Options(precision=precision, provider=provider, device=device)
+provider, precision, npu = sys.argv[1:]
+npu = int(npu) if provider.startswith("CANN") else None
+options = engines.Options(precision=precision, provider=provider, npu=npu)
 engine = engines.load("onnxruntime", Path("m.onnx"), options)
 used = engine.describe()
 assert engine.run(np.ones((4, 3, 112, 112), np.float32)).shape == (4, 512)

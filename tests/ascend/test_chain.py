@@ -1,13 +1,15 @@
 """The chain on the stand-in toolkit, as a person types it."""
 
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
 
-import show
-from support.ascend import environment
+from evaluation.published import figures
+from reporting import guide_table, terminal
+from support.ascend import TOOLKIT, environment
 from support.project import Project
 
 
@@ -19,10 +21,9 @@ def npu(tmp_path_factory, tiny):
 
     def make(*arguments: str, ok: bool = True, **variables: str):
         chosen = environment(**variables)
-        # env.sh and set_env.sh are what puts the tools in place here.
-        for name in ("PATH", "PYTHONPATH", "ASCEND_HOME_PATH"):
-            if name not in variables:
-                chosen.pop(name)
+        # The driver's npu-smi and ais_bench are at hand; set_env.sh puts the rest in place.
+        chosen["PATH"] = f"{TOOLKIT / 'driver'}:{os.environ['PATH']}"
+        chosen.pop("ASCEND_HOME_PATH")
         return project.make(*inputs, "LOOP=5", *arguments, ok=ok, env=chosen)
 
     return project.root, make
@@ -60,17 +61,17 @@ def test_knobs_rebuild_what_they_touch(npu):
     _, make = npu
     make("accuracy", "BS=4")
     plan = make("accuracy", "BS=4", "--dry-run").stdout
-    assert "build_om" not in plan and "write_inputs" not in plan and "ascend_embed" not in plan
+    assert "build_om" not in plan and "write_npu_inputs" not in plan and "embed_npu" not in plan
     for setting, steps in (
-        ("DEVICE=1", {"ascend_embed"}),
-        ("CHIP=310B1", {"build_om", "ascend_embed"}),
-        ("TUNE=1", {"build_om", "ascend_embed"}),
-        ("ATC_FLAGS=--log=info", {"build_om", "ascend_embed"}),
-        ("UNIQUE=0", {"write_inputs", "ascend_embed"}),
+        ("DEVICE=1", {"embed_npu"}),
+        ("CHIP=310B1", {"build_om", "embed_npu"}),
+        ("FUSE=0", {"build_om", "embed_npu"}),
+        ("ATC_FLAGS=--log=info", {"build_om", "embed_npu"}),
+        ("UNIQUE=0", {"write_npu_inputs", "embed_npu"}),
         ("CHIP=310P3", set()),
     ):
         plan = make("accuracy", "BS=4", "--dry-run", setting).stdout
-        assert {s for s in ("build_om", "write_inputs", "ascend_embed") if s in plan} == steps, (
+        assert {s for s in ("build_om", "write_npu_inputs", "embed_npu") if s in plan} == steps, (
             setting
         )
 
@@ -84,24 +85,24 @@ def test_perf_all_ends_with_the_guides_table(npu):
     # The guide measured another network.
     assert "not comparable" in table[2] and "Compare with care" in table[-1]
     perf = json.loads((root / RESULT / "perf.json").read_text())
-    lines = show.perf_lines(perf)
+    lines = terminal.perf_lines(perf)
     assert any(line.startswith("[INFO] throughput 1000*batchsize(4)") for line in lines)
     assert any("device-only" in line for line in lines)
     assert any("wall-clock" in line for line in lines)
 
 
 def test_the_ratio_of_the_guides_network(tmp_path):
-    import ascend_table
-
     perf = {"net": "ir_se100", "dataset": "lfw", "device": "Ascend310P3", "batch_size": 16}
     perf |= {"throughput_fps": 2864.0, "wall_clock_fps": 500.0, "devices": [0, 1]}
     perf |= {"model_sha256": "m", "data_sha256": "d", "provider": "ais_bench"}
     (tmp_path / "perf.json").write_text(json.dumps(perf))
     (tmp_path / "accuracy.json").write_text(json.dumps(perf | {"accuracy": 0.9977}))
-    row = ascend_table.row(tmp_path)
+    guide = figures()["guide"]
+    row = guide_table.npu_row(tmp_path, perf, guide)
     assert row[:4] == ["Ascend310P3", "16", "lfw", "0.9977"]
     assert row[4:] == ["2864.0", "500.0", "0.9977", "1432", "1.00"]
-    assert ascend_table.GUIDE_FPS == {1: 566, 4: 1136, 8: 1373, 16: 1432, 32: 1384, 64: 1305}
+    fps = {"1": 566, "4": 1136, "8": 1373, "16": 1432, "32": 1384, "64": 1305}
+    assert guide["fps"] == fps
 
 
 def test_a_fault_leaves_no_result(npu):
@@ -110,7 +111,7 @@ def test_a_fault_leaves_no_result(npu):
     result = make("accuracy", "BS=4", "DEVICE=1", ok=False, FAKE_AIS="nan")
     assert "not finite" in result.stderr and result.stderr.count("error: ") == 1
     assert "accuracy:" not in result.stdout
-    assert "ascend_embed" in make("accuracy", "BS=4", "DEVICE=1", "--dry-run").stdout
+    assert "embed_npu" in make("accuracy", "BS=4", "DEVICE=1", "--dry-run").stdout
 
 
 def test_atc_fails(npu):
@@ -127,15 +128,15 @@ def test_inputs_that_went_missing_are_noticed(npu):
     result = make("accuracy", "BS=4", "DEVICE=1", ok=False)
     assert "data/faces_npu lacks 3_flip.bin" in result.stderr
     shutil.rmtree(root / "data/faces_npu")
-    assert "write_inputs" in make("accuracy", "BS=4", "DEVICE=1", "--dry-run").stdout
+    assert "write_npu_inputs" in make("accuracy", "BS=4", "DEVICE=1", "--dry-run").stdout
 
 
 def test_clean_removes_what_the_npu_chain_built(npu):
     root, make = npu
-    make("om", "inputs", "BS=4", "AIPP=1")
+    make("om", "npu-inputs", "BS=4", "AIPP=1")
     make("clean")
     left = [p for d in ("data", "model", "result") for p in (root / d).rglob("*") if p.is_file()]
-    assert not [p for p in left if p.suffix in (".om", ".bin", ".json", ".log")], left
+    assert {p.name for p in left} == {"README.md"}
 
 
 def test_lfw(project, shared):

@@ -1,20 +1,21 @@
 """Which chip, which devices, which engine."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from ascend import npu
-from support.ascend import TOOLKIT, environment
-from support.project import ROOT, Project, expect_error, run_module
 from common.errors import ChainError
+from support.ascend import TOOLKIT, environment
+from support.project import ROOT, Project
 
 
 def listing(**variables: str) -> str:
     result = subprocess.run(
-        [TOOLKIT / "bin" / "npu-smi", "info"],
+        [TOOLKIT / "driver" / "npu-smi", "info"],
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
@@ -61,20 +62,17 @@ def test_soc_version(name, soc):
     assert npu.soc_version(name) == soc
 
 
-def test_detect_chip_script(toolkit):
-    command = [ROOT / "scripts" / "detect_chip.sh", sys.executable]
-    assert subprocess.check_output(command, text=True) == "310P3\n"
-
-
 def test_mixed_chips_are_refused(toolkit):
     toolkit(FAKE_NPU="0:310P3 1:310B1")
-    expect_error(run_module("npu"), "CHIP=310B1 or 310P3")
+    with pytest.raises(ChainError, match="CHIP=310B1 or 310P3"):
+        npu.chip(npu.devices())
 
 
 @pytest.mark.parametrize(("mode", "why"), [("fail", "status 1"), ("empty", "no device")])
 def test_npu_smi_that_does_not_help(toolkit, mode, why):
     toolkit(FAKE_NPU_SMI=mode)
-    expect_error(run_module("npu"), why)
+    with pytest.raises(ChainError, match=why):
+        npu.chip(npu.devices())
 
 
 def test_no_npu_smi(monkeypatch):
@@ -83,39 +81,60 @@ def test_no_npu_smi(monkeypatch):
         npu.devices()
 
 
-def default_engine(python: str = sys.executable) -> tuple[str, str]:
+def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
+    """Return what scripts/setup.sh finds for make accuracy, but for files, and what it notes."""
+    variables = dict.fromkeys(engines_and_variables(), "") | {
+        "NET": "ir_se100", "DATA": "none.bin", "WEIGHTS": "none.pth", "BS": "16", "BATCHES": "1",
+        "WARMUP": "5", "OPSET": "11", "BACKBONE": "builtin", "OUTFMT": "NPY", "PY": python,
+        "REFERENCE_REPO": "x", "PYTHON": sys.executable, **values,
+    }  # fmt: skip
+    command = ["bash", "-c", '. scripts/setup.sh "$@"', "setup", "", "accuracy"]
     result = subprocess.run(
-        [ROOT / "scripts" / "default_engine.sh", python, sys.executable],
+        [*command, *(f"{name}={value}" for name, value in variables.items())],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    return result.stdout.strip(), result.stderr
+    return result.stdout.splitlines()[0], result.stderr
 
 
-def test_default_engine_without_an_npu(monkeypatch):
-    monkeypatch.setenv("ASCEND_SET_ENV", "/nonexistent")
-    assert default_engine() == ("openvino", "")
+def engines_and_variables() -> list[str]:
+    text = (ROOT / "scripts/variables.mk").read_text()
+    return re.findall(r"^([A-Z_]+) \?=", text, re.MULTILINE)
+
+
+def test_default_engine_without_an_npu():
+    assert setup() == ("ENGINE=openvino PRECISION=fp32", "")
 
 
 def test_default_engine_on_an_npu(toolkit):
-    assert default_engine() == ("ascend 310P3", "")
-    # An environment that is still to be made is looked at through the toolkit's PYTHONPATH.
-    assert default_engine("/nonexistent/python") == ("ascend 310P3", "")
-    toolkit(FAKE_NPU="0:310P3 1:310B1")
-    assert default_engine() == ("ascend", "")
+    found = "ENGINE=ascend CHIP=310P3 PRECISION=fp16"
+    assert setup() == (found, "")
+    # An environment that is still to be made is looked at through PYTHONPATH.
+    assert setup("/nonexistent/python") == (found, "")
+    for mode in ("one-number", "processes"):
+        toolkit(FAKE_NPU_SMI=mode)
+        assert setup() == (found, "")
+    toolkit(FAKE_NPU="0:310P3 1:310B1", FAKE_NPU_SMI="")
+    assert setup() == ("ENGINE=ascend PRECISION=fp16", "")
 
 
 def test_default_engine_says_why_it_is_not_the_npu(toolkit, tmp_path):
     toolkit(FAKE_NPU_SMI="fail")
-    engine, note = default_engine()
-    assert engine == "openvino" and "npu-smi info fails" in note and "make doctor" in note
+    found, note = setup()
+    assert found.startswith("ENGINE=openvino")
+    assert "npu-smi info fails" in note and "make doctor" in note
     toolkit()
+    # The unrelated package of that name.
     (tmp_path / "ais_bench").mkdir()
-    script = tmp_path / "set_env.sh"
-    script.write_text(f"PATH={TOOLKIT}/bin:$PATH\nexport PYTHONPATH={tmp_path}\n")
-    toolkit(ASCEND_SET_ENV=str(script))
-    assert default_engine()[0] == "openvino"
+    toolkit(PYTHONPATH=str(tmp_path))
+    found, note = setup()
+    assert found.startswith("ENGINE=openvino") and "no ais_bench.infer" in note
+    toolkit(PATH=f"{TOOLKIT / 'driver'}:/usr/bin:/bin", ASCEND_SET_ENV="/none/set_env.sh")
+    assert "/none/set_env.sh is not there" in setup()[1]
+    # A choice of one's own is not second-guessed.
+    assert setup(ENGINE="openvino") == ("PRECISION=fp32", "")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +145,6 @@ def test_default_engine_says_why_it_is_not_the_npu(toolkit, tmp_path):
         ("DEVICE=first", "0,1,2,3"),
         ("CHIP=fast", "310P3"),
         ("AIPP=yes", "0 1"),
-        ("TUNE=2", "0 1"),
         ("OUTFMT=TXT", "NPY BIN"),
         ("ATC_FLAGS=fast", "--name=value"),
         ("ATC_FLAGS=--a=`id`", "--name=value"),

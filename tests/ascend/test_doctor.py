@@ -21,7 +21,7 @@ def doctor(tmp_path):
         command = [sys.executable, PYTHON / "doctor.py", "--engine", "ascend", "--devices", "0"]
         command += ["--python", sys.executable, "--ais-python", sys.executable]
         command += ["--data", "set.bin", "--weights", "net.pth"]
-        command += ["--firsts", "data/set_first.npy", "--inputs", "data/set_npu", *arguments]
+        command += ["--unique-index", "data/set_unique.npy", "--inputs", "data/set_npu", *arguments]
         env = os.environ | environment(**variables)
         result = subprocess.run(
             command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
@@ -101,7 +101,7 @@ def test_npu_smi_is_not_needed_with_the_chip_named(doctor):
 
 def test_disk_is_estimated(doctor, tmp_path):
     (tmp_path / "data").mkdir()
-    with (tmp_path / "data/set_first.npy").open("wb") as file:
+    with (tmp_path / "data/set_unique.npy").open("wb") as file:
         file.truncate(128 + 8 * 12_000)
     assert "about 4.6 GB needed" in doctor()[1]
     assert "about 1.9 GB needed" in doctor("--aipp")[1]

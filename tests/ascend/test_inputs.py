@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ascend import input_files
+from common.errors import ChainError
+from dataset.crops import normalise, open_crops
 from support.ascend import make_crops
 from support.project import expect_error, run_module
-from dataset.crops import normalise, open_crops
-from common.errors import ChainError
 
 COUNT = 70  # more than one process's share
-FIRSTS = np.array([0, 1, 1, *range(3, COUNT)])
+UNIQUE_INDEX = np.array([0, 1, 1, *range(3, COUNT)])
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +21,12 @@ def made(tmp_path_factory):
     """A folder with a decoded set, crops (70 crops, one repeated), and its inputs, npu."""
     folder = tmp_path_factory.mktemp("inputs")
     make_crops(folder / "crops", COUNT)
-    np.save(folder / "first.npy", FIRSTS)
+    np.save(folder / "unique.npy", UNIQUE_INDEX)
     (folder / "npu").mkdir()
     (folder / "npu" / "9999.bin").write_bytes(b"stale")
-    arguments = ("--crops", folder / "crops", "--firsts", folder / "first.npy")
+    arguments = ("--crops", folder / "crops", "--unique-index", folder / "unique.npy")
     before = os.umask(0o002)
-    result = run_module("write_inputs", *arguments, "--out", folder / "npu.json")
+    result = run_module("write_npu_inputs", *arguments, "--out", folder / "npu.json")
     os.umask(before)
     assert result.returncode == 0, result.stderr
     return folder
@@ -45,12 +45,12 @@ def test_names_and_content(made):
     assert not any(p.stat().st_mode & 0o022 for p in [made / "npu", *(made / "npu").iterdir()])
     record = json.loads((made / "npu.json").read_text())
     assert record["files"] == 138 and record["bytes"] == 150_528 and record["unique"]
-    input_files.check(made / "npu", crops, np.unique(FIRSTS), False)
+    input_files.check(made / "npu", crops, np.unique(UNIQUE_INDEX), False)
 
 
 def test_aipp_inputs_are_a_quarter(made):
     arguments = ("--crops", made / "crops", "--aipp", "--out", made / "aipp.json")
-    assert run_module("write_inputs", *arguments).returncode == 0
+    assert run_module("write_npu_inputs", *arguments).returncode == 0
     crops = open_crops(made / "crops")
     pixels = np.fromfile(made / "aipp" / "2.bin", np.uint8).reshape(112, 112, 3)
     np.testing.assert_array_equal(pixels, crops[2].transpose(1, 2, 0))
@@ -71,7 +71,7 @@ def swap(a, b):
     ("change", "why"),
     [
         (lambda f: (f / "5.bin").unlink(), "lacks 5.bin"),
-        (lambda f: (f / "70.bin").write_bytes(bytes(150_528)), "70.bin, which is no input"),
+        (lambda f: (f / "70.bin").write_bytes(bytes(150_528)), "70.bin, which is not an input"),
         (lambda f: (f / "inputs.npy").write_bytes(b""), "inputs.npy"),
         (lambda f: os.truncate(f / "5.bin", 150_524), "150524 bytes"),
         # Sizes that cancel out in a batch, which ais_bench does not notice.
@@ -87,7 +87,7 @@ def test_check_finds_every_fault(made, tmp_path, change, why):
         (folder / path.name).write_bytes(path.read_bytes())
     change(folder)
     with pytest.raises(ChainError, match=why):
-        input_files.check(folder, open_crops(made / "crops"), np.unique(FIRSTS), False)
+        input_files.check(folder, open_crops(made / "crops"), np.unique(UNIQUE_INDEX), False)
 
 
 def test_a_full_disk_is_noticed_first(made, monkeypatch):
@@ -101,4 +101,4 @@ def test_a_full_disk_is_noticed_first(made, monkeypatch):
 
 def test_crops_must_be_there(tmp_path):
     arguments = ("--crops", tmp_path / "none", "--out", tmp_path / "npu.json")
-    expect_error(run_module("write_inputs", *arguments), "make preprocess")
+    expect_error(run_module("write_npu_inputs", *arguments), "make preprocess")

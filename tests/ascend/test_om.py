@@ -6,11 +6,10 @@ import re
 import onnx
 import pytest
 
-from ascend import aipp
-from ascend import atc
+from ascend import aipp, atc
+from common.errors import ChainError
 from support.ascend import environment, make_model
 from support.project import expect_error, run_module
-from common.errors import ChainError
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def build(tmp_path, monkeypatch):
 
 
 def test_product_log_and_record(build, tmp_path):
-    result = build("--aipp", "--tune", "--flags=--log=debug --buffer_optimize=l2_optimize")
+    result = build("--aipp", "--flags=--log=debug --buffer_optimize=l2_optimize")
     assert result.returncode == 0, result.stderr
     header, _, model = (tmp_path / "model/m_bs4.om").read_bytes().partition(b"\n")
     header = json.loads(header)
@@ -96,7 +95,7 @@ def test_flags_that_the_chain_decides_are_refused(build, flag):
 
 
 def test_guide_flags():
-    given = atc.flags(16, "Ascend310P3", "image", "fp16", False, False, {"Conv"}, [])
+    given = atc.flags(16, "Ascend310P3", "image", "fp16", False, [])
     assert given == [
         "--framework=5",
         "--model=model.onnx",
@@ -106,12 +105,10 @@ def test_guide_flags():
         "--log=error",
         "--soc_version=Ascend310P3",
     ]
-    tuned = atc.flags(1, "Ascend310P3", "image", "fp32", True, True, {"Sigmoid"}, [])
-    assert tuned[7:] == [
+    with_aipp = atc.flags(1, "Ascend310P3", "image", "fp32", True, [])
+    assert with_aipp[7:] == [
         "--precision_mode=must_keep_origin_dtype",
         "--insert_op_conf=aipp.cfg",
-        "--op_select_implmode=high_performance",
-        "--optypelist_for_implmode=Sigmoid",
         "--enable_small_channel=1",
     ]
 

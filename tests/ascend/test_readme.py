@@ -79,7 +79,7 @@ def test_every_command(host):
     environment |= {
         "ASCEND_SET_ENV": str(script),
         "FAKE_PYTHON": sys.executable,
-        "PATH": f"{root.parent}/bin:{TOOLKIT}/bin:{environment['PATH']}",
+        "PATH": f"{root.parent}/bin:{TOOLKIT}/driver:{environment['PATH']}",
         # The small network and set, and few runs, in the place of the defaults.
         "NET": "mobilefacenet",
         "DATA": str(tiny / "faces.bin"),

@@ -7,13 +7,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from ascend import ais_bench
-from ascend import output_files
-from ascend import input_files
+from ascend import ais_bench, input_files, output_files
+from common.errors import ChainError
+from dataset.crops import normalise
 from support.ascend import TOOLKIT, environment, make_crops, make_model
 from support.project import expect_error, run_module
-from dataset.crops import normalise
-from common.errors import ChainError
 
 COUNT, BATCH = 9, 4  # 18 inputs: four batches of four, and one of two
 
@@ -31,7 +29,7 @@ def made(tmp_path_factory):
         made = run_module("build_om", *common, "--out", folder / "m.om", cwd=folder)
     assert made.returncode == 0, made.stderr
     arguments = ("--crops", folder / "crops", "--out", folder / "npu.json")
-    assert run_module("write_inputs", *arguments).returncode == 0
+    assert run_module("write_npu_inputs", *arguments).returncode == 0
     session = onnxruntime.InferenceSession(folder / "m.onnx", providers=["CPUExecutionProvider"])
     views = normalise(np.stack([v for p in pixels for v in (p, p[:, :, ::-1])]))
     padded = np.concatenate([views, views[:2]])
@@ -139,7 +137,7 @@ def test_names_that_ais_bench_refuses(job):
     [
         (lambda p: p.write_bytes(p.read_bytes()[:-4]), "instead of 512"),
         (lambda p: np.save(p, np.zeros((1, 512))), r"float64 \(1, 512\)"),
-        (lambda p: p.write_bytes(b"no array"), "is no array"),
+        (lambda p: p.write_bytes(b"no array"), "is not an array"),
     ],
 )
 def test_damaged_outputs(tmp_path, spoil, why):
@@ -165,7 +163,7 @@ def test_embed_module(job, made, tmp_path):
         "--run",
         tmp_path / "r.json",
     )
-    result = run_module("ascend_embed", *arguments(made, tmp_path, *more))
+    result = run_module("embed_npu", *arguments(made, tmp_path, *more))
     assert result.returncode == 0, result.stderr
     expected = np.load(made / "expected.npy")
     sums = expected[0::2] + expected[1::2]
@@ -180,7 +178,7 @@ def test_embed_module(job, made, tmp_path):
 
 def test_perf_module(job, made, tmp_path):
     more = ("--warmup", 1, "--loop", 20, "--out", tmp_path / "perf.json")
-    result = run_module("ascend_perf", *arguments(made, tmp_path, *more))
+    result = run_module("benchmark_npu", *arguments(made, tmp_path, *more))
     assert result.returncode == 0, result.stderr
     perf = json.loads((tmp_path / "perf.json").read_text())
     assert perf["loop"] == 20 and perf["throughput_scope"].startswith("device-only")
@@ -194,10 +192,10 @@ def test_a_model_that_its_record_does_not_describe(job, made, tmp_path):
         (tmp_path / name).write_bytes((made / name).read_bytes())
     (tmp_path / "m.om").write_bytes(b"another")
     more = ("--warmup", 1, "--loop", 1, "--out", tmp_path / "perf.json", "--om", tmp_path / "m.om")
-    result = run_module("ascend_perf", *arguments(made, tmp_path, *more))
+    result = run_module("benchmark_npu", *arguments(made, tmp_path, *more))
     expect_error(result, "m.om is not the file that")
     (tmp_path / "m.om.json").unlink()
-    expect_error(run_module("ascend_perf", *arguments(made, tmp_path, *more)), "is missing")
+    expect_error(run_module("benchmark_npu", *arguments(made, tmp_path, *more)), "is missing")
 
 
 def test_too_many_devices(job, made, tmp_path):
@@ -210,5 +208,5 @@ def test_too_many_devices(job, made, tmp_path):
         tmp_path / "r.json",
     )
     many = ("--devices", ",".join(map(str, range(19))))
-    result = run_module("ascend_embed", *arguments(made, tmp_path, *more, *many))
+    result = run_module("embed_npu", *arguments(made, tmp_path, *more, *many))
     expect_error(result, "18 inputs are too few for 19 devices")

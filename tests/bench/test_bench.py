@@ -11,31 +11,30 @@ import pytest
 
 import bench_chain
 import bench_peers
-from bench import backend_process
-from bench import backends
-from support.project import Project, expect_error, run_module
+from bench import backend_process, backends
 from common.errors import ChainError
+from support.project import Project, expect_error, run_module
 
 
-def test_contenders_take_the_models_of_their_batch_size(ready):
+def test_backends_take_the_models_of_their_batch_size(ready):
     args = Namespace(weights=Path("w.pth"), net="mobilefacenet", threads=1)
     args.ours = [f"fp32={ready}/model_m_bs{size}.onnx" for size in (1, 7)] + ["int8=q.xml"] * 2
-    found = bench_peers.contenders(args, ready / "model_m_bs7.onnx", 7)
-    ours = [(c.precision, c.model.name, c.batch_size) for c in found if c.ours]
+    found = bench_peers.backends_of(args, ready / "model_m_bs7.onnx", 7)
+    ours = [(b.precision, b.model.name, b.batch_size) for b in found if b.ours]
     assert ours == [("fp32", "model_m_bs7.onnx", 7), ("int8", "q.xml", 7)]
-    assert {c.threads for c in found} == {1}
+    assert {b.threads for b in found} == {1}
 
 
-def test_a_contender_that_cannot_load_is_named(tmp_path):
+def test_a_backend_that_cannot_load_is_named(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"no model")
-    contender = backends.Contender("ORT", "onnxruntime", tmp_path / "bad.onnx", 1, 1)
+    backend = backends.Backend("ORT", "onnxruntime", tmp_path / "bad.onnx", 1, 1)
     with pytest.raises(ChainError, match=r"ORT cannot run .*bad\.onnx"):
-        backend_process.PeerProcess(contender, np.zeros((1, 3, 112, 112), np.float32))
+        backend_process.BackendProcess(backend, np.zeros((1, 3, 112, 112), np.float32))
 
 
-def test_a_contender_sleeps_when_it_is_not_its_turn(ready):
-    contender = backends.Contender("ORT", "onnxruntime", ready / "model_m_bs1.onnx", 1, 1)
-    with backend_process.PeerProcess(contender, np.zeros((1, 3, 112, 112), np.float32)) as process:
+def test_a_backend_sleeps_when_it_is_not_its_turn(ready):
+    backend = backends.Backend("ORT", "onnxruntime", ready / "model_m_bs1.onnx", 1, 1)
+    with backend_process.BackendProcess(backend, np.zeros((1, 3, 112, 112), np.float32)) as process:
 
         def state() -> str:
             stat = Path(f"/proc/{process._process.pid}/stat").read_text(encoding="ascii")
@@ -78,7 +77,7 @@ def test_peers_in_a_short_real_run(tiny, ready, tmp_path):
     for precision, measured in size["peak"].items():
         assert ("gflops" in measured) != measured["kernel"].startswith("not measured"), precision
     assert result["machine"]["cpu"]
-    shown = run_module("peers_table", out)
+    shown = run_module("show", "--table", "peers", out)
     assert shown.returncode == 0, shown.stderr
     assert "| this project, fp32 |" in shown.stdout
     assert "Not measured: this project, int4 cannot run x.xml" in shown.stdout
@@ -98,10 +97,10 @@ def test_peers_refuse_models_of_other_weights(ready, tmp_path):
 def test_chain_reads_what_make_prints():
     steps = bench_chain.read_steps(
         "  preprocess   data/lfw                                           4.0 s\n"
-        "  export       model/model_x.onnx                                 7.0 s\n"
-        "  fix-batch    model/model_x_bs16.onnx                            0.5 s\n"
-        "  fix-batch    model/model_x_bs1.onnx                             0.3 s\n"
-        "  fuse         model/model_x_bs16_fused.onnx                      2.0 s\n"
+        "  export       model/x.onnx                                 7.0 s\n"
+        "  fix-batch    model/x_bs16.onnx                            0.5 s\n"
+        "  fix-batch    model/x_bs1.onnx                             0.3 s\n"
+        "  fuse         model/x_bs16_fused.onnx                      2.0 s\n"
         "accuracy: 0.99\n"
         "  embed        result/x/embeddings.npy                           50.0 s\n"
         "  score        result/x/accuracy.json                             1.0 s\n"
@@ -146,7 +145,8 @@ def test_chain_runs_in_a_copy(project: Project, tiny):
     new = {p.relative_to(project.root).as_posix() for p in project.root.rglob("*")} - {
         p.relative_to(project.root).as_posix() for p in before
     }
-    assert new == {"result", "result/.lock", "result/bench_chain.json"}
+    made_by_make = {"result/.stamp", "result/.stamp/modules.mk"}
+    assert new == made_by_make | {"result/.lock", "result/bench_chain.json"}
 
 
 def test_profile_accounts_for_the_layers(ready):

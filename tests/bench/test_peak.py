@@ -9,10 +9,10 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from onnx_graph import flops
 import networks
 from bench import peak
 from common.errors import ChainError
+from onnx_graph import flops
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, peak.COMPILERS)), reason="needs a C compiler"

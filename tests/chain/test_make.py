@@ -11,11 +11,16 @@ import sys
 import time
 from pathlib import Path
 
+import openvino
 import pytest
+import torch
 
-from support.project import ROOT, Project
+import engines
+from support.project import ROOT, Project, expect_error
 
 RESULT = "result/mobilefacenet_faces_openvino_fp32_bs4"
+# A door, in a recipe as it is written.
+DOOR = re.compile(r"^\t.*\$\((?:STEP|STEP_ALONE|RUN_DOOR)\).* python/(\w+)\.py", re.MULTILINE)
 
 
 def arguments(folder: Path, *goals: str) -> list[str]:
@@ -30,12 +35,19 @@ def arguments(folder: Path, *goals: str) -> list[str]:
 
 def steps(output: str) -> list[str]:
     """Return the verbs of the steps that a make run printed, in order."""
-    return re.findall(r"^  ([a-z-]+) +\S+ +[0-9.]+ s$", output, re.MULTILINE)
+    return re.findall(r"^  ([a-z_-]+) +\S+ +[0-9.]+ s$", output, re.MULTILINE)
 
 
 def planned(output: str) -> list[str]:
     """Return the verbs of the steps that make -n announced, in order."""
-    return re.findall(r"scripts/step\.sh (?:--alone )?([a-z-]+) ", output)
+    return re.findall(r"scripts/step\.sh (?:--alone )?([a-z_-]+) ", output)
+
+
+def products(project: Project) -> list[str]:
+    """Return what lies in data/, model/ and result/ besides their READMEs and make's own notes."""
+    found = [p for d in ("data", "model", "result") for p in (project.root / d).rglob("*")]
+    names = [p.relative_to(project.root).as_posix() for p in found if p.is_file()]
+    return sorted(n for n in names if not n.endswith("README.md") and "/.stamp/" not in n)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +62,7 @@ def built(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project in which `make accuracy perf` has run; tests leave it up to date."""
     project = Project(tmp_path_factory.mktemp("built"))
     plan = planned(project.make("-n", *arguments(inputs, "accuracy", "perf", "LOOP=2")).stdout)
-    assert not (project.root / "result").exists()
-    assert not (project.root / "model").exists()
+    assert products(project) == []
     first = project.make("-j4", *arguments(inputs, "accuracy", "perf", "LOOP=2"))
     assert sorted(steps(first.stdout)) == sorted(plan)
     assert sorted(plan) == sorted(
@@ -97,7 +108,14 @@ def test_second_run_only_prints_the_stored_result(built: Project, inputs: Path):
         ("python/score.py", ["score"]),
         ("python/embed.py", ["embed", "score"]),
         ("python/simplify_onnx.py", ["simplify", "fuse", "embed", "score"]),
-        ("python/fuse/trunk.py", ["fuse", "embed", "score"]),
+        ("python/fusion/trunk.py", ["fuse", "embed", "score"]),
+        ("python/engines/openvino.py", ["embed", "score"]),
+        (
+            "python/networks/_blocks.py",
+            ["export", "fix-batch", "simplify", "fuse", "embed", "score"],
+        ),
+        ("python/networks/ir50.py", []),
+        ("python/reporting/terminal.py", []),
         ("python/preprocess.py", ["preprocess", "embed", "score"]),
         ("python/engines/onnxruntime.py", []),
     ],
@@ -123,7 +141,7 @@ def test_changed_inputs_rebuild_and_changing_back_does_not_lie(
     _, first = accuracy()
     other = tmp_path
     shutil.copy2(inputs / "faces.bin", tmp_path)
-    command = [sys.executable, "python/seed_checkpoint.py", "--net", "mobilefacenet"]
+    command = [sys.executable, "python/make_demo_checkpoint.py", "--net", "mobilefacenet"]
     subprocess.run(
         [*command, "--bin", inputs / "faces.bin", "--out", tmp_path / "mobilefacenet.pth"],
         cwd=built.root, check=True,
@@ -179,7 +197,7 @@ def test_all_batch_sizes_share_the_export(built: Project, inputs: Path):
     assert [row[4].strip() for row in rows[1:3]] == ["not measured"] * 2
     assert 0 <= float(rows[3][4]) <= 1
     # One for the graphs as they are, one for the fused ones.
-    assert len(list((built.root / "model").glob("*.data"))) == 2
+    assert len(list((built.root / "model").glob("mobilefacenet_*.data"))) == 2
 
 
 def test_a_killed_run_leaves_no_half_made_target(project: Project, inputs: Path):
@@ -235,7 +253,7 @@ def test_wrong_values_stop_at_once(project: Project, argument: str, allowed: str
     assert f"{name}={value}" in result.stderr
     assert allowed in result.stderr
     assert result.stdout == ""
-    assert not (project.root / "result").exists()
+    assert products(project) == []
     assert not (project.root / "pwned").exists()
 
 
@@ -246,7 +264,10 @@ def test_missing_inputs(project: Project, inputs: Path):
     assert "make demo" in result.stderr
     result = project.make(*arguments(inputs, "preprocess"), "DATA=none.bin", ok=False)
     assert "none.bin is missing" in result.stderr
-    assert not list(project.root.glob("data/none*"))
+    # Told before anything is exported.
+    result = project.make(*arguments(inputs, "accuracy"), "DATA=none.bin", ok=False)
+    assert "none.bin is missing" in result.stderr
+    assert products(project) == []
 
 
 def test_an_unusable_input_leaves_no_product(project: Project, inputs: Path, tmp_path: Path):
@@ -254,19 +275,29 @@ def test_an_unusable_input_leaves_no_product(project: Project, inputs: Path, tmp
     result = project.make(*arguments(inputs, "accuracy"), f"DATA={tmp_path}/faces.bin", ok=False)
     assert "faces.bin cannot be read as a verification .bin" in result.stderr
     assert not (project.root / "data" / "faces_list.npy").exists()
-    assert not (project.root / RESULT).exists()
+    assert not (project.root / RESULT / "embeddings.npy").exists()
 
 
 def test_help_is_the_default_and_names_everything(project: Project):
     text = project.make().stdout
     assert text == project.make("help").stdout
-    makefiles = [ROOT / "Makefile", *(ROOT / "scripts").glob("*.mk")]
-    source = "\n".join(p.read_text() for p in makefiles)
+    source = "\n".join((ROOT / name).read_text() for name in ("Makefile", "scripts/extras.mk"))
     for phony in re.findall(r"^\.PHONY: (.*)$", source, re.MULTILINE):
-        for target in set(phony.split()) - {"FORCE", "verify-bs$(BS)", "profile-bs$(BS)"}:
+        for target in phony.split():
             assert re.search(rf"^  {target} ", text, re.MULTILINE), target
-    for variable in re.findall(r"^([A-Z_]+) \?=", source, re.MULTILINE):
+    variables = (ROOT / "scripts/variables.mk").read_text()
+    for variable in re.findall(r"^([A-Z_]+) \?=", variables, re.MULTILINE):
         assert re.search(rf"^  {variable} ", text, re.MULTILINE), variable
+        assert re.search(rf"^## {{[^}}]+}} .+\n{variable} \?=", variables, re.MULTILINE), variable
+    for name, declaration in engines.declared().items():
+        for variable in declaration.variables:
+            assert re.search(rf"^  {variable} +\([^)]*\b{name}\b[^)]*\)", text, re.MULTILINE)
+
+
+def test_no_variable_is_declared_elsewhere():
+    for path in (ROOT / "Makefile", *(ROOT / "scripts").glob("*.mk")):
+        if path.name != "variables.mk":
+            assert not re.search(r"^[A-Z_]+ \?=", path.read_text(), re.MULTILINE), path
 
 
 def test_clean_keeps_downloads_and_distclean_does_not(project: Project, inputs: Path):
@@ -275,12 +306,18 @@ def test_clean_keeps_downloads_and_distclean_does_not(project: Project, inputs: 
     for name in keep + own:
         (project.root / name).parent.mkdir(parents=True, exist_ok=True)
         (project.root / name).write_text("x")
+    # A name like a product's, of a checkpoint that the chain has not seen.
+    own += ["model/other_bs16.onnx", "model/other.onnx"]
+    for name in own[-2:]:
+        (project.root / name).write_text("x")
     tracked = {p for p in project.root.rglob("*") if p.is_file()}
     project.make(*arguments(inputs, "preprocess", "onnx"))
     project.make("data/demo.bin")
     project.make("clean")
     left = {p for p in project.root.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
     assert left == tracked
+    for folder in ("data", "model", "result"):
+        assert (project.root / folder / "README.md").exists()
     project.make("distclean")
     for name in keep:
         assert not (project.root / name).exists()
@@ -288,10 +325,14 @@ def test_clean_keeps_downloads_and_distclean_does_not(project: Project, inputs: 
         assert (project.root / name).exists()
 
 
-def test_every_script_sources_the_environment():
+def test_every_script_that_runs_the_chain_sources_the_environment():
     for script in (ROOT / "scripts").glob("*.sh"):
-        assert '. "$root/env.sh"' in script.read_text(), script
-        assert os.access(script, os.X_OK), script
+        text = script.read_text()
+        if "python" in text and script.name not in ("setup.sh", "modules.sh", "help.sh"):
+            runs = '. "$root/env.sh"' in text or "step.sh" in text
+            assert runs, script
+        sourced = "Sourced by" in text
+        assert os.access(script, os.X_OK) != sourced, script
 
 
 def test_env_sources_cann_where_it_is(project: Project, tmp_path: Path):
@@ -314,41 +355,182 @@ def local_imports(module: Path) -> set[Path]:
         if path in found:
             continue
         found.add(path)
+        names = []
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
+                names += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                names = [node.module]
-            else:
-                continue
-            for name in names:
-                target = python / name.replace(".", "/")
-                for candidate in (target.with_suffix(".py"), target / "__init__.py"):
-                    if candidate.exists():
-                        queue.append(candidate)
+                names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            target = python / name.replace(".", "/")
+            package = python / name.split(".")[0] / "__init__.py"
+            candidates = (target.with_suffix(".py"), target / "__init__.py", package)
+            queue += [candidate for candidate in candidates if candidate.exists()]
     return found
 
 
-def test_every_step_depends_on_all_the_modules_it_runs(project: Project, inputs: Path):
-    """Whatever a recipe's Python imports must be a prerequisite, or a change goes unnoticed."""
-    for engine in ("openvino", "onnxruntime", "torch"):
-        goals = ["accuracy", "perf", "data/demo.bin", "model/demo_mobilefacenet.pth"]
-        options = [*arguments(inputs, *goals), f"ENGINE={engine}"]
-        database = project.make("-npq", *options, ok=False).stdout
-        checked = set()
-        for rule in database.split("\n\n"):
-            module = re.search(r"\$\(MODULE\) python/(\w+)\.py", rule)
-            # Only rules for this configuration: a target line, then the recipe.
-            head = re.match(r"(?:#.*\n)*([^#\n\t][^:\n]*): ([^\n]*)", rule)
-            # What is made anew each time need not say what it is made by.
-            fresh = not head or "/" not in head[1] or head[1] == "result/report.html"
-            if not module or fresh or "%" in head[1]:
-                continue
-            needed = local_imports(ROOT / "python" / f"{module[1]}.py")
-            if module[1] in ("embed", "benchmark"):
-                needed |= local_imports(ROOT / "python" / "engines" / f"{engine}.py")
-            names = {str(p.relative_to(ROOT)) for p in needed}
-            missing = names - set(head[2].split())
-            assert not missing, f"{head[1]} must depend on {sorted(missing)}"
-            checked.add(module[1])
-        assert {"preprocess", "export_onnx", "fuse_onnx", "embed", "score", "benchmark"} <= checked
+def rules(database: str) -> dict[str, tuple[str, set[str]]]:
+    """Return for each target that a door makes the door and the modules it depends on."""
+    found = {}
+    for rule in database.split("\n\n"):
+        door = DOOR.search(rule)
+        heads = re.finditer(r"^([^#\n\t:]+): ([^\n]*)$", rule, re.MULTILINE)
+        head = next((h for h in heads if ":=" not in h[2]), None)
+        # What is made anew each time need not say what it is made by.
+        if (
+            door
+            and head
+            and "/" in head[1]
+            and "%" not in head[1]
+            and head[1] != "result/report.html"
+        ):
+            words = set(head[2].split("|")[0].split())
+            modules = {w for w in words if w.startswith("python/") and w.endswith(".py")}
+            found[head[1]] = (door[1], modules)
+    return found
+
+
+@pytest.mark.parametrize("engine", engines.declared())
+def test_every_step_depends_on_the_modules_it_runs_and_no_others(
+    project: Project, inputs: Path, engine: str
+):
+    """A module that is missing goes unnoticed when it changes; a surplus one remakes in vain."""
+    precision = engines.declared()[engine].precisions[0]
+    project.make("-n", *arguments(inputs, "accuracy"), f"ENGINE={engine}")
+    database = project.make(
+        "-npq", *arguments(inputs, "accuracy"), f"ENGINE={engine}", ok=False
+    ).stdout
+    found = rules(database)
+    by_name = dict.fromkeys(("embed", "benchmark", "tune", "check_engine"), "engines")
+    by_name |= dict.fromkeys(("export_onnx", "make_demo_checkpoint", "reference_check"), "networks")
+    for target, (door, modules) in found.items():
+        needed = local_imports(ROOT / "python" / f"{door}.py")
+        if by_name.get(door) == "engines" and engine != "ascend":
+            needed |= local_imports(ROOT / "python/engines" / f"{engine}.py")
+        if by_name.get(door) == "networks":
+            needed |= local_imports(ROOT / "python/networks/mobilefacenet.py")
+        names = {p.relative_to(ROOT).as_posix() for p in needed}
+        assert modules == names, f"{target}: missing {names - modules}, surplus {modules - names}"
+    folder = f"result/mobilefacenet_faces_{engine}_{precision}_bs4"
+    runs = ("embed_npu", "benchmark_npu") if engine == "ascend" else ("embed", "benchmark")
+    assert (found[f"{folder}/embeddings.npy"][0], found[f"{folder}/perf.json"][0]) == runs
+    assert {"preprocess", "export_onnx", "fuse_onnx", "quantize", "build_om", "score"} <= {
+        door for door, _ in found.values()
+    }
+
+
+def test_a_module_that_is_deleted_or_renamed_does_not_stop_make(built: Project, inputs: Path):
+    old = built.root / "python/common/table.py"
+    new = old.with_name("aligned_table.py")
+    users = [p for p in (built.root / "python").rglob("*.py") if "common.table" in p.read_text()]
+    assert users
+    old.rename(new)
+    for path in users:
+        path.write_text(path.read_text().replace("common.table", "common.aligned_table"))
+    try:
+        assert "accuracy: " in built.make(*arguments(inputs, "accuracy")).stdout
+    finally:
+        new.rename(old)
+        for path in users:
+            path.write_text(path.read_text().replace("common.aligned_table", "common.table"))
+
+
+def test_without_python_help_and_plans_still_work(project: Project, inputs: Path):
+    nothing = ("VENV=", "PYTHON=/nonexistent/python")
+    assert "make accuracy" in project.make("help", *nothing).stdout
+    plan = planned(project.make("-n", *arguments(inputs, "accuracy"), *nothing).stdout)
+    assert {"preprocess", "export", "embed", "score"} <= set(plan)
+    # Before the environment is made it is the first step.
+    plan = project.make("-n", *arguments(inputs, "accuracy"), "VENV=.venv").stdout
+    assert planned(plan)[0] == "venv"
+
+
+def programs(project: Project, *arguments: str) -> list[str]:
+    """Return the programs that a make run executes, itself included."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace (scripts/ci_packages.sh installs it)")
+    command = ["strace", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", "trace"]
+    command += ["make", "VENV=", f"PYTHON={sys.executable}", *arguments]
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    subprocess.run(command, cwd=project.root, env=variables, check=True, stdout=subprocess.DEVNULL)
+    trace = (project.root / "trace").read_text()
+    return re.findall(r'execve\("([^"]*)".* = 0$', trace, re.MULTILINE)
+
+
+def test_make_starts_few_programs_before_its_first_recipe(built: Project, inputs: Path):
+    assert len(programs(built, "-n", "clean")) <= 2
+    assert len(programs(built, "-n", *arguments(inputs, "accuracy"))) <= 5
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [
+        ("BATCH=1", "BATCHES="),
+        ("bs=1", "BS="),
+        ("ENIGNE=openvino", "ENGINE="),
+        ("WEIGHT=x.pth", "WEIGHTS="),
+        ("DATA_SET=x.bin", "DATASETS="),
+        ("PRESICION=fp32", "PRECISION="),
+    ],
+)
+def test_a_misspelt_variable_stops_at_once(built: Project, inputs: Path, given: str, nearest: str):
+    result = built.make(*arguments(inputs, "accuracy"), given, ok=False)
+    assert (
+        f"there is no variable {given.partition('=')[0]}; did you mean {nearest}?" in result.stderr
+    )
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("engine", "given", "why"),
+    [
+        ("openvino", "TORCH_MODE=eager", "choose ENGINE=torch"),
+        ("openvino", "TORCH_DEVICE=cpu", "choose ENGINE=torch"),
+        ("openvino", "AIPP=1", "choose ENGINE=ascend"),
+        ("openvino", "AIPP=0", "choose ENGINE=ascend"),
+        ("openvino", "OUTFMT=BIN", "choose ENGINE=ascend"),
+        ("openvino", "ATC_FLAGS=--log=info", "choose ENGINE=ascend"),
+        ("openvino", "DEVICE=1", "choose ENGINE=ascend or ENGINE=onnxruntime"),
+        ("openvino", "EP=CPUExecutionProvider", "choose ENGINE=onnxruntime"),
+        ("openvino", "CALIB=faces.bin", "PRECISION=int8"),
+        ("onnxruntime", "CALIB=faces.bin", "choose ENGINE=openvino"),
+        ("onnxruntime", "STREAMS=2", "choose ENGINE=openvino"),
+        ("onnxruntime", "DEVICE=0", "EP=CANNExecutionProvider"),
+        ("torch", "STREAMS=2", "choose ENGINE=openvino"),
+        ("ascend", "STREAMS=2", "choose ENGINE=openvino"),
+        ("ascend", "THREADS=2", "choose ENGINE=onnxruntime or ENGINE=openvino or ENGINE=torch"),
+    ],
+)
+def test_what_an_engine_does_not_take_is_refused(
+    built: Project, inputs: Path, engine: str, given: str, why: str
+):
+    result = built.make(*arguments(inputs, "accuracy"), f"ENGINE={engine}", given, ok=False)
+    assert f"{given} does nothing with" in result.stderr or "does nothing without" in result.stderr
+    assert why in result.stderr and "leave it out" in result.stderr
+
+
+def test_a_precision_that_the_processor_lacks_is_told_first(project: Project, inputs: Path):
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("needs a processor without bf16")
+    result = project.make(*arguments(inputs, "accuracy"), "PRECISION=bf16", ok=False)
+    expect_error(result, "PRECISION=bf16 needs BF16 arithmetic")
+    assert products(project) == []
+
+
+def test_a_second_checkpoint_keeps_the_results_of_the_first(
+    built: Project, inputs: Path, tmp_path: Path
+):
+    first = (built.root / RESULT / "accuracy.json").read_bytes()
+    state = torch.load(inputs / "mobilefacenet.pth", weights_only=True)
+    state["bn.weight"] = state["bn.weight"].flip(0)
+    torch.save(state, tmp_path / "model_other.pth")
+    made = built.make(*arguments(inputs, "accuracy"), f"WEIGHTS={tmp_path}/model_other.pth")
+    assert "export" in steps(made.stdout)
+    assert (built.root / "model/model_other_bs4_fused.onnx").exists()
+    assert (built.root / RESULT / "accuracy.json").read_bytes() == first
+    assert steps(built.make(*arguments(inputs, "accuracy")).stdout) == []
+    other = "result/other_faces_openvino_fp32_bs4"
+    compared = built.make("compare", f"A={RESULT}", f"B={other}").stdout
+    assert "not comparable, A and B have different weights" in compared
+    # One weight file a checkpoint for the graphs as they are, and one for the fused ones.
+    assert len(list((built.root / "model").glob("model_other_*.data"))) == 2

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from checkpoint import state_dict
 import networks
+from checkpoint import state_dict
 from common.errors import ChainError
 
 

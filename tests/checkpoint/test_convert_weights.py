@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from checkpoint import state_dict
-from support.project import PYTHON, Project, expect_error, run_module
-from convert_weights import convert
 from common.errors import ChainError
+from convert_weights import convert
+from support.project import PYTHON, Project, expect_error, run_module
 
 STATE = {
     "a.weight": torch.arange(12.0).reshape(3, 4).t(),
@@ -145,7 +145,7 @@ def test_a_tensor_larger_than_its_storage_is_refused(tmp_path: Path) -> None:
     path = save({"w": torch.ones(1).expand(50_000, 50_000)}, tmp_path / "w.pth", True)
     with pytest.raises(ChainError, match="larger than its storage"):
         convert(path)
-    with pytest.raises(ChainError, match="no plain tensor"):
+    with pytest.raises(ChainError, match="not a plain tensor"):
         state_dict.read(path)
     path = save({"w": torch.ones(2, 2).to_sparse()}, tmp_path / "sparse.pth", True)
     for read in (convert, state_dict.read):

@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from dataset import image_header
-from dataset import verification_bin
-from dataset.decode import decode
 from common.errors import ChainError
+from dataset import image_header, verification_bin
+from dataset.decode import decode
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (112, 112, 3), np.uint8)
 

@@ -4,16 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-from support.project import PYTHON
+from support.project import PYTHON, ROOT
 
 FILES = 100_000
 
 
 def test_mutated_files() -> None:
-    environment = os.environ | {"PYTHONPATH": str(PYTHON), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, str(Path(__file__).with_name("fuzz_bin.py")), str(FILES)]
+    tests = ROOT / "tests"
+    environment = os.environ | {"PYTHONPATH": f"{PYTHON}:{tests}", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(tests / "support/fuzz_bin.py"), str(FILES)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
     figures = json.loads(result.stdout)

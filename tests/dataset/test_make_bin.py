@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dataset import verification_bin
-from support.project import Project, expect_error, run_module
 from common.errors import ChainError
+from dataset import verification_bin
 from make_bin import Pair, read_pairs
+from support.project import Project, expect_error, run_module
 
 SAME, DIFFERENT = "Ann_Lee\t1\t2", "Ann_Lee\t2\tBo\t1"
 
@@ -57,7 +57,7 @@ def test_both_line_forms_and_headers(lines: list[str], tmp_path: Path) -> None:
     [
         ([SAME, "Ann_Lee 1"], "line 2"),
         (["Ann_Lee one 2"], "line 1"),
-        (["../secret 1 2"], "no folder's name"),
+        (["../secret 1 2"], "not a folder's name"),
         (["10 300", SAME], "promises 6000 pairs"),
         ([], "no pairs"),
     ],

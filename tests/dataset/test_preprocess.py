@@ -23,8 +23,8 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def preprocess(source: Path, folder: Path):
-    products = [folder / "crops", folder / "first.npy", folder / "list.npy"]
-    options = zip(("--crops", "--firsts", "--labels"), products, strict=True)
+    products = [folder / "crops", folder / "unique.npy", folder / "list.npy"]
+    options = zip(("--crops", "--unique-index", "--labels"), products, strict=True)
     result = run_module("preprocess", "--bin", source, *(x for pair in options for x in pair))
     if result.returncode:
         assert not any(path.exists() for path in products)
@@ -46,7 +46,7 @@ def test_pixels_of_the_real_set(shared: Path, tmp_path: Path):
     labels = np.load(tmp_path / "list.npy")
     assert (labels.dtype, labels.shape, labels.sum()) == (bool, (6000,), 3000)
     # LFW's 6,000 pairs show 7,701 different pictures.
-    assert len(np.unique(np.load(tmp_path / "first.npy"))) == 7701
+    assert len(np.unique(np.load(tmp_path / "unique.npy"))) == 7701
 
 
 def test_channels_stay_bgr_and_repeats_are_found(tmp_path: Path):
@@ -57,7 +57,7 @@ def test_channels_stay_bgr_and_repeats_are_found(tmp_path: Path):
     crops = bcolz.open(str(tmp_path / "crops"), mode="r")[:]
     assert crops[0, :, 0, 0].tolist() == [255, 0, 0]
     assert crops[1, :, 0, 0].tolist() == [0, 0, 255]
-    assert np.load(tmp_path / "first.npy").tolist() == [0, 1, 1, 0]
+    assert np.load(tmp_path / "unique.npy").tolist() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ GOOD = [jpeg(1)] * 4
     ("value", "fragments"),
     [
         ("no pair", ["no (images, issame) pair"]),
-        (([], []), ["no list of images"]),
+        (([], []), ["not a list of images"]),
         ((GOOD, [True]), ["4 images but 1 labels"]),
         ((GOOD, [True, 2]), ["labels other than true and false"]),
-        ((GOOD, 7), ["no list of labels"]),
+        ((GOOD, 7), ["not a list of labels"]),
         (([*GOOD[:3], b"no image"], [True, True]), ["image 3 cannot be decoded"]),
         (([*GOOD[:3], b""], [True, True]), ["image 3 cannot be decoded"]),
         (([*GOOD[:2], 5, GOOD[0]], [True, True]), ["image 2 is a int"]),

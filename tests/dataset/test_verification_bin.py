@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataset import verification_bin
 from common.errors import ChainError
+from dataset import verification_bin
 from support.hostile import HOSTILE
 
 IMAGES = [b"\xff\xd8first\n", bytes(range(256)) * 2, b"\x89PNG", b"'quoted'"]

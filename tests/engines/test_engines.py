@@ -9,12 +9,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from dataset import crops
 import engines
-from dataset import verification_bin
-from support.project import expect_error
-from dataset.decode import decode
 from common.errors import ChainError
+from dataset import crops, verification_bin
+from dataset.decode import decode
+from support.project import expect_error
 from support.steps import ENGINES, embed, export, fix
 
 
@@ -74,10 +73,10 @@ def test_embeddings_of_the_real_network(shared: Path, tmp_path: Path, engine: st
 
 @pytest.mark.parametrize("repeats", [True, False])
 def test_repeated_pictures_are_run_once(ready: Path, tmp_path: Path, repeats: bool):
-    firsts = np.arange(40)
-    firsts[[5, 39]] = 2, 30
-    np.save(tmp_path / "first.npy", firsts)
-    options = ("--firsts", tmp_path / "first.npy") if repeats else ()
+    index = np.arange(40)
+    index[[5, 39]] = 2, 30
+    np.save(tmp_path / "unique.npy", index)
+    options = ("--unique-index", tmp_path / "unique.npy") if repeats else ()
     assert embed(ready, "openvino", 7, tmp_path, *options).returncode == 0
     values = np.load(tmp_path / "e.npy")
     run = json.loads((tmp_path / "run.json").read_text())
@@ -87,9 +86,9 @@ def test_repeated_pictures_are_run_once(ready: Path, tmp_path: Path, repeats: bo
 
 
 def test_repeats_of_another_set_are_refused(ready: Path, tmp_path: Path):
-    np.save(tmp_path / "first.npy", np.arange(39))
-    result = embed(ready, "openvino", 7, tmp_path, "--firsts", tmp_path / "first.npy")
-    expect_error(result, "first.npy", "does not fit")
+    np.save(tmp_path / "unique.npy", np.arange(39))
+    result = embed(ready, "openvino", 7, tmp_path, "--unique-index", tmp_path / "unique.npy")
+    expect_error(result, "unique.npy", "is not of this decoded set")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_repeats_of_another_set_are_refused(ready: Path, tmp_path: Path):
     [
         ("tensorrt", engines.Options(), "ENGINE=tensorrt is unknown.*onnxruntime.*openvino"),
         ("openvino", engines.Options(precision="fp4"), "PRECISION=fp4 .*fp32"),
-        ("openvino", engines.Options(provider="CPUExecutionProvider"), "EP="),
+        ("openvino", engines.Options(provider="CPUExecutionProvider"), "EP= does nothing"),
         (
             "onnxruntime",
             engines.Options(provider="CUDAExecutionProvider"),

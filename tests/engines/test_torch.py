@@ -11,19 +11,18 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-import embed
 import engines
 import export_onnx
 import fix_batch
-from onnx_graph import to_torch
-from onnx_graph import parity
-from support.project import Project, expect_error, run_module
+from common.errors import ChainError
 from dataset.crops import batches, normalise, open_crops
 from engines import Options
 from engines import torch as torch_engine
-from common.errors import ChainError
+from inference.embedding import embed
 from networks._blocks import L2Norm
 from networks._ir import Unit
+from onnx_graph import parity, to_torch
+from support.project import Project, expect_error, run_module
 
 MODEL = "model_m_bs7_sim.onnx"
 
@@ -96,14 +95,14 @@ def se_model(se_network, tmp_path_factory) -> Path:
 
 
 def test_converts_squeeze_excitation_units(se_network, se_model):
-    images = torch.from_numpy(parity.reference_input())
+    images = torch.from_numpy(parity.images())
     output = to_torch.convert(se_model, torch.float32)(images).numpy()
     result = parity.compare(se_network(images).numpy(), output)
     assert result["max_relative_error"] <= 1e-5
 
 
 def test_fp16_arithmetic_is_near(se_network, se_model):
-    images = torch.from_numpy(parity.reference_input())
+    images = torch.from_numpy(parity.images())
     half = to_torch.convert(se_model, torch.float16)(images.half())
     assert half.dtype == torch.float32
     result = parity.compare(se_network(images).numpy(), half.numpy())
@@ -113,11 +112,11 @@ def test_fp16_arithmetic_is_near(se_network, se_model):
 def test_embeddings_of_a_set_agree_with_openvino(ready):
     crops = open_crops(ready / "crops")[:5]
     crops = bcolz.carray(crops)
-    firsts = np.arange(5)
+    index = np.arange(5)
     # A whole batch of 7 and a padded one, against batches of 1.
-    output, _ = embed.embed(load(ready / MODEL), crops, firsts, 7)
+    output, _ = embed(load(ready / MODEL), crops, index, 7)
     one = engines.load("openvino", ready / "model_m_bs1_sim.onnx", Options())
-    expected, _ = embed.embed(one, crops, firsts, 1)
+    expected, _ = embed(one, crops, index, 1)
     np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
@@ -128,7 +127,7 @@ def test_embeddings_of_a_set_agree_with_openvino(ready):
         ({"device": "npu"}, "cuda cpu"),
         ({"mode": "fast"}, "compile graph eager"),
         ({"mode": "graph", "device": "cpu"}, "TORCH_MODE=graph"),
-        ({"provider": "CUDAExecutionProvider"}, "EP="),
+        ({"provider": "CUDAExecutionProvider"}, "EP= does nothing with ENGINE=torch"),
         ({"device": "cuda"}, "TORCH_DEVICE=cuda"),
         ({"precision": "fp16", "device": "cpu"}, "no fp16 arithmetic"),
     ],
@@ -141,7 +140,7 @@ def test_refuses_what_it_cannot_honour(ready, monkeypatch, options, fragment):
 
 
 def test_other_engines_refuse_its_options(ready):
-    with pytest.raises(ChainError, match="device cpu is not available with ENGINE=openvino"):
+    with pytest.raises(ChainError, match="TORCH_DEVICE= does nothing with ENGINE=openvino"):
         engines.load("openvino", ready / MODEL, Options(device="cpu"))
 
 
@@ -178,7 +177,6 @@ def test_cuda_agrees(ready, pixels, mode, precision, cosine):
 
 
 def test_make_passes_the_choice_on(project: Project):
-    (project.root / "data").mkdir()
     (project.root / "data/faces.bin").write_bytes(b"")
     (project.root / "w.pth").write_bytes(b"")
     given = ("NET=mobilefacenet", "DATA=data/faces.bin", "WEIGHTS=w.pth")
@@ -186,7 +184,9 @@ def test_make_passes_the_choice_on(project: Project):
     assert "--precision bf16" in (shown := project.make(*torch_run).stdout)
     assert "--device cpu" in shown
     # The choice belongs to that engine alone.
-    assert "--device" not in project.make("-n", "perf", *given, "TORCH_DEVICE=cpu").stdout
+    assert "--device" not in project.make("-n", "perf", *given).stdout
+    refused = project.make("-n", "perf", *given, "TORCH_DEVICE=cpu", ok=False)
+    assert "TORCH_DEVICE=cpu does nothing with ENGINE=openvino" in refused.stderr
     refused = project.make("-n", "perf", *given, "TORCH_DEVICE=tpu", ok=False)
     assert "TORCH_DEVICE=tpu is unknown" in refused.stderr
 

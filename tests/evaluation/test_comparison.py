@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from compare import compare
-from support.project import expect_error, run_module
+from evaluation.comparison import compare
 from evaluation.outcome import load_outcome
+from support.project import expect_error, run_module
 from support.results import change, make_result, make_set
 
 

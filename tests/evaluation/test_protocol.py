@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.project import expect_error, run_module
 from evaluation.protocol import THRESHOLDS, evaluate, pair_distances
+from support.project import expect_error, run_module
 
 
 def test_equals_the_reference_bit_for_bit(shared: Path):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import ChainError, FetchError
+from download import download
 from fetch import http
 from support.project import Project, expect_error, run_module
-from download import download
-from common.errors import ChainError, FetchError
 
 CONTENT = pickle.dumps(([bytes(range(256)) * 400, b"x"], [True]), protocol=2)
 QUOTA = b"<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head></html>"
@@ -134,7 +134,7 @@ def test_a_lie_about_the_length_keeps_what_came(server: Server, tmp_path: Path) 
     message = refused(path, server.url("always-cuts"))
     assert "the connection broke after 0" in message and "4 times in a row" in message
     message = refused(path, server.url("claims-less"))
-    assert "no whole verification .bin" in message
+    assert "not a whole verification .bin" in message
     message = refused(path, server.url("claims-more"))
     assert "times in a row" in message
 
@@ -213,7 +213,7 @@ def test_one_message_when_nothing_works(server: Server, tmp_path: Path) -> None:
 def test_make_downloads_what_the_chain_misses(project: Project, server: Server) -> None:
     source = project.root / "served.bin"
     source.write_bytes(CONTENT)
-    assert "python/download.py" in project.make("-n", "download").stdout
+    assert "scripts/bring.sh data/lfw.bin" in project.make("-n", "download").stdout
     project.make("data/lfw.bin", f"DATA_URL={server.url('cuts')}")
     assert (project.root / "data/lfw.bin").read_bytes() == CONTENT
     project.make("data/mine.bin", "DATA=data/mine.bin", f"DATA_URL={source.as_uri()}")

@@ -13,12 +13,12 @@ from torch import nn
 
 import networks
 import networks._ir
-from support.project import expect_error, run_module
 from export_onnx import export
 from fix_batch import fix_batch
-from fusion.graph import count
 from fuse_onnx import fuse
+from fusion.graph import count
 from make_demo_checkpoint import draw
+from support.project import expect_error, run_module
 
 UNTOUCHED = {"rewritten": {}, "kept": {}}
 
@@ -197,25 +197,25 @@ def test_unknown_graphs_are_left_as_they_are(reason: str):
     assert report.items() >= UNTOUCHED.items()
 
 
-def fuse_file(ready: Path, reference: Path, out: Path, source: Path | None = None):
+def fuse_file(ready: Path, baseline: Path, out: Path, source: Path | None = None):
     return run_module(
-        "fuse_onnx", "--onnx", source or ready / "model_m_bs7_sim.onnx", "--reference", reference,
+        "fuse_onnx", "--onnx", source or ready / "model_m_bs7_sim.onnx", "--baseline", baseline,
         "--weights-name", "model_m", "--out", out / "f.onnx", "--report", out / "f.json",
     )  # fmt: skip
 
 
 def test_the_step_gates_and_reports(ready: Path, tmp_path: Path):
-    result = fuse_file(ready, ready / "reference.npy", tmp_path)
+    result = fuse_file(ready, ready / "baseline.npy", tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads((tmp_path / "f.json").read_text())
     assert report["before"]["BatchNormalization"] == 1
     assert report["parity"]["max_relative_error"] < 1e-5
     again = tmp_path / "again"
     again.mkdir()
-    result = fuse_file(ready, ready / "reference.npy", again, tmp_path / "f.onnx")
+    result = fuse_file(ready, ready / "baseline.npy", again, tmp_path / "f.onnx")
     assert result.returncode == 0
     assert "left as it is" in result.stderr
-    np.save(tmp_path / "wrong.npy", np.load(ready / "reference.npy")[::-1])
+    np.save(tmp_path / "wrong.npy", np.load(ready / "baseline.npy")[::-1])
     (tmp_path / "f.onnx").unlink()
     expect_error(fuse_file(ready, tmp_path / "wrong.npy", tmp_path), "does not agree with PyTorch")
     assert not (tmp_path / "f.onnx").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import benchmark
+from inference import timing
 from support.project import run_module
 from support.steps import ENGINES
 
@@ -15,20 +15,20 @@ from support.steps import ENGINES
 @pytest.mark.parametrize(("loop", "calls"), [(1, 6), (7, 12)])
 def test_loop_and_warmup_are_counted(loop: int, calls: int):
     made = []
-    seconds = benchmark.measure(lambda: made.append(1), 5, loop)
+    seconds = timing.measure(lambda: made.append(1), 5, loop)
     assert (len(made), len(seconds)) == (calls, loop)
 
 
 def test_by_default_both_a_hundred_runs_and_ten_seconds(monkeypatch):
     clock = iter(np.arange(0, 1000, 0.0625))
-    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(clock))
-    assert len(benchmark.measure(lambda: None, 0, None)) == 160  # of 1/16 s
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    assert len(timing.measure(lambda: None, 0, None)) == 160  # of 1/16 s
     clock = iter(np.arange(0, 1000, 1.0))
-    assert len(benchmark.measure(lambda: None, 0, None)) == 100  # of 1 s
+    assert len(timing.measure(lambda: None, 0, None)) == 100  # of 1 s
 
 
 def test_summary():
-    result = benchmark.summarise(np.arange(1, 101) / 1000, 16)
+    result = timing.summarise(np.arange(1, 101) / 1000, 16)
     assert result["throughput_fps"] == pytest.approx(16 / 0.0505)
     assert result["latency_ms"]["min"] == 1
     assert result["latency_ms"]["max"] == 100
@@ -54,7 +54,7 @@ def test_product_and_lines(ready: Path, tmp_path: Path, engine: str):
     shown = run_module("show", out).stdout
     found = re.search(r"^\[INFO\] throughput .*: ([0-9.]+)$", shown, re.MULTILINE)
     assert float(found[1]) == pytest.approx(perf["throughput_fps"], abs=0.01)
-    table = run_module("table", tmp_path).stdout
+    table = run_module("show", "--table", "batches", out).stdout
     assert "not measured" in table
     assert f"{perf['throughput_fps']:.1f}" in table
 
@@ -66,4 +66,5 @@ def test_the_table_shows_no_accuracy_of_another_model(tmp_path: Path):
     for model, shown in (("new", "0.9930"), ("old", "out of date")):
         accuracy = common | {"model_sha256": model, "accuracy": 0.993}
         (tmp_path / "accuracy.json").write_text(json.dumps(accuracy))
-        assert shown in run_module("table", tmp_path).stdout
+        table = run_module("show", "--table", "batches", tmp_path / "perf.json")
+        assert shown in table.stdout

@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import compiled_cache
 import engines
 import tune
-from dataset import verification_bin
-from support.project import Project, expect_error, run_module
 from common.errors import ChainError
 from common.machine import cpu_name, usable_cpus
+from dataset import verification_bin
+from engines import compiled_cache
 from inference.schedule import Busy, outputs
+from support.project import Project, expect_error, run_module
 from support.steps import embed
 
 
 class Slow:
-    """An engine with three slots that says what it was asked, in order."""
+    """An engine with three infer requests that says what it was asked, in order."""
 
-    slots = 3
+    infer_requests = 3
 
     def __init__(self):
         self.log: list[tuple[str, int]] = []
@@ -39,7 +39,7 @@ class Slow:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
-def test_results_come_in_order_and_slots_are_kept_full(count: int):
+def test_results_come_in_order_and_requests_are_kept_busy(count: int):
     engine, busy = Slow(), Busy()
     assert list(outputs(engine, iter(range(count)), busy)) == [10 * k for k in range(count)]
     flying = most = 0
@@ -50,10 +50,13 @@ def test_results_come_in_order_and_slots_are_kept_full(count: int):
     assert (busy.seconds > 0) == (count > 0)
 
 
-def test_an_engine_without_slots_runs_one_after_the_other():
-    class Plain:
+def test_an_engine_with_one_request_runs_one_after_the_other():
+    class Plain(engines.Engine):
         def run(self, batch: int) -> int:
             return batch + 1
+
+        def describe(self) -> dict:
+            return {}
 
     assert list(outputs(Plain(), [1, 2, 3], Busy())) == [2, 3, 4]
 
@@ -67,7 +70,7 @@ def test_streams_give_the_same_embeddings(ready: Path, tmp_path: Path):
         assert json.loads((out / "run.json").read_text())["streams"] == streams
     np.testing.assert_allclose(values[1], values[2], atol=2e-6)
     refused = embed(ready, "onnxruntime", 7, tmp_path, "--streams", 2)
-    expect_error(refused, "STREAMS=", "ENGINE=openvino")
+    expect_error(refused, "STREAMS= does nothing with ENGINE=onnxruntime; leave it out.")
 
 
 def test_tune_writes_what_a_run_reads(ready: Path, tmp_path: Path):

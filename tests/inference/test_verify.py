@@ -5,18 +5,16 @@ import numpy as np
 import pytest
 
 from dataset import verification_bin
-from support.project import PYTHON, expect_error
 from evaluation.protocol import pair_distances
+from support.project import PYTHON, Project, expect_error
 from support.results import change, result
 
 
 @pytest.fixture(scope="module")
 def built(tiny, tmp_path_factory):
     """A project in which tiny has been run at batch 1, and pictures of its first two pairs."""
-    from support.project import Project
-
     project = Project(tmp_path_factory.mktemp("verify") / "project")
-    (project.root / "data").mkdir()
+    (project.root / "data").mkdir(exist_ok=True)
     (project.root / "data/faces.bin").write_bytes((tiny / "faces.bin").read_bytes())
     project.settings = [
         "NET=mobilefacenet", "BS=1", "DATA=data/faces.bin", f"WEIGHTS={tiny / 'mobilefacenet.pth'}"
@@ -106,5 +104,5 @@ def test_the_check_of_the_real_set(shared, project):
     """Only what would run: the figure itself is shown by the chain's own tests."""
     arguments = (f"DATA={shared}/lfw.bin", f"WEIGHTS={shared}/mobilefacenet.pth", "CHECK=1")
     said = project.make("-n", "accuracy", "NET=mobilefacenet", *arguments).stdout
-    assert "python/expected.py --check result/mobilefacenet_lfw_openvino_fp32_bs16/" in said
-    assert (PYTHON / "expected.py").exists()
+    assert "python/check_accuracy.py result/mobilefacenet_lfw_openvino_fp32_bs16/" in said
+    assert (PYTHON / "check_accuracy.py").exists()

@@ -10,10 +10,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import fix_batch
-from onnx_graph import store
-from onnx_graph import parity
-from support.project import expect_error
 from common.errors import ChainError
+from onnx_graph import parity, store
+from support.project import expect_error
 from support.steps import export, fix, simplify
 
 
@@ -43,7 +42,7 @@ def test_batch_is_fixed_and_embeddings_have_unit_length(models: Path, batch: int
         "tensor(float)",
     )
     assert (sink.name, sink.shape) == ("output1", [batch, 512])
-    output = parity.run_onnx(path, parity.reference_input())
+    output = parity.run_onnx(path, parity.images())
     np.testing.assert_allclose(np.linalg.norm(output, axis=1), 1, atol=1e-5)
     if not stage:
         for value in onnx.load(str(path), load_external_data=False).graph.value_info:
@@ -65,7 +64,7 @@ def test_the_gate_is_recorded(models: Path):
 
 def test_metadata_names_what_made_it(models: Path):
     entries = store.metadata(store.load_graph(models / "model_m_bs3_sim.onnx"))
-    assert entries["net"] == "mobilefacenet"
+    assert entries["net"] == entries["checkpoint"] == "mobilefacenet"
     assert entries["opset"] == "11"
     assert len(entries["weights_sha256"]) == 64
 
@@ -74,9 +73,9 @@ def test_the_gate_fails_the_target(models: Path, tmp_path: Path):
     for path in models.iterdir():
         if path.suffix in (".onnx", ".data", ".npy") and "_sim" not in path.name:
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    reference = np.load(tmp_path / "reference.npy")
-    reference[1] += 1e-3 * np.random.default_rng(0).standard_normal(512)
-    np.save(tmp_path / "reference.npy", reference)
+    baseline = np.load(tmp_path / "baseline.npy")
+    baseline[1] += 1e-3 * np.random.default_rng(0).standard_normal(512)
+    np.save(tmp_path / "baseline.npy", baseline)
     expect_error(simplify(tmp_path, 3), "does not agree with PyTorch", "model_m_bs3.onnx")
     assert not (tmp_path / "model_m_bs3_sim.onnx").exists()
     assert not (tmp_path / "model_m_bs3_parity.json").exists()

@@ -1,20 +1,20 @@
 """bf16 and INT8: what is really computed, how near it comes, and what is refused."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import openvino
 import pytest
 
-from quantization import calibration
 import engines
-from quantization import sensitivity
-from quantization import quantized_model
 import quantize
-from support.project import Project, expect_error, run_module
-from engines.openvino import check_processor
 from common.errors import ChainError
+from dataset import verification_bin
+from engines.openvino import check
+from quantization import calibration, quantized_model, sensitivity
+from support.project import Project, expect_error, run_module
 
 
 class Processor:
@@ -29,10 +29,10 @@ class Processor:
 
 def test_a_precision_the_processor_lacks_is_refused():
     with pytest.raises(ChainError, match=r"PRECISION=bf16 .*BF16.* Old CPU .*FP32 INT8"):
-        check_processor("bf16", Processor("FP32", "INT8"))
+        check(engines.Options("bf16"), Processor("FP32", "INT8"))
     with pytest.raises(ChainError, match="PRECISION=int8"):
-        check_processor("int8", Processor("FP32"))
-    check_processor("fp32", Processor("FP32"))
+        check(engines.Options("int8"), Processor("FP32"))
+    check(engines.Options("fp32"), Processor("FP32"))
 
 
 def run_engine(model: Path, precision: str, images: np.ndarray) -> tuple[np.ndarray, dict]:
@@ -47,7 +47,8 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def images(tiny: Path) -> np.ndarray:
-    return np.stack(list(calibration.sample(tiny / "faces.bin", 7, 5, set()).values()))
+    faces = calibration.load(tiny / "faces.bin")
+    return np.stack(list(calibration.sample(faces, 7, 5, set()).values()))
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +103,38 @@ def test_the_report(ready: Path, made: Path, tiny: Path):
 
 
 def test_calibration_and_comparison_share_no_image(tiny: Path):
-    learned, held = calibration.split(tiny / "faces.bin", tiny / "faces.bin")
+    faces = calibration.load(tiny / "faces.bin")
+    learned, held = calibration.split(faces, faces)
     assert not {a.tobytes() for a in learned} & {b.tobytes() for b in held}
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_each_set_is_read_once(
+    ready: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: bool
+):
+    """Of quantize's own path: what it reads before it splits, and what splitting reads."""
+    source, read, real = tiny / "faces.bin", [], verification_bin.content
+    calib = source
+    if other:
+        calib = tmp_path / "calib.bin"
+        calib.write_bytes(source.read_bytes())
+    monkeypatch.setattr(verification_bin, "content", lambda path: read.append(path) or real(path))
+
+    class SplitError(Exception):
+        """Ends quantize where the images are there."""
+
+    def split(*sets: calibration.Images) -> None:
+        learned, held = calibration.split(*sets)
+        assert len(learned) + len(held) == 40
+        raise SplitError
+
+    monkeypatch.setattr(quantize, "split", split)
+    command = ["quantize", "--onnx", ready / "model_m_bs1_sim.onnx", "--data", source]
+    command += ["--calibration", calib, "--out", tmp_path / "int8"]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in command])
+    with pytest.raises(SplitError):
+        quantize.main()
+    assert sorted(read) == sorted({source, calib})
 
 
 def test_an_unreachable_cosine_fails_with_the_report(ready: Path, tiny: Path, tmp_path: Path):
@@ -112,14 +143,14 @@ def test_an_unreachable_cosine_fails_with_the_report(ready: Path, tiny: Path, tm
     report = json.loads((folder / "quant.json").read_text())
     assert [p.name for p in folder.iterdir()] == ["quant.json"]
     assert len(report["trials"]) > 3
-    # With every layer kept nothing is quantised any more.
+    # With every layer kept nothing is quantized any more.
     assert report["trials"][-1]["mean_cosine"] > 0.9999 > report["trials"][0]["mean_cosine"]
-    assert report["quantised_layers"] == 0
+    assert report["quantized_layers"] == 0
 
 
 def test_the_search_keeps_no_more_than_it_must(monkeypatch):
     """Stand-in embeddings whose cosine grows by a hundredth with each layer that is kept."""
-    monkeypatch.setattr(keep_layers, "without", lambda model, names, exact: len(names))
+    monkeypatch.setattr(sensitivity, "without", lambda model, names, exact: len(names))
     monkeypatch.setattr(
         quantize, "embeddings", lambda core, kept, images: np.full((2, 1), 0.5 + 0.01 * kept)
     )
@@ -156,6 +187,6 @@ def test_accuracy_on_lfw(project: Project, shared: Path):
         assert result["precision"] == precision
         assert result["accuracy"] == pytest.approx(0.9930, abs=0.0010)
         if precision == "int8":
-            assert result["quantised"]["calibration"]["set"] == "lfw"
-            assert result["quantised"]["held_out"]["mean_cosine"] >= 0.99
-            assert result["quantised"]["held_out"]["min_cosine"] > 0.975
+            assert result["quantized"]["calibration"]["set"] == "lfw"
+            assert result["quantized"]["held_out"]["mean_cosine"] >= 0.99
+            assert result["quantized"]["held_out"]["min_cosine"] > 0.975

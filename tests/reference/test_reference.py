@@ -1,6 +1,7 @@
 """The reference: cloned at its commit, patched by rule, compared with, and exported."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +13,15 @@ import pytest
 import torch
 
 import networks
-from reference import checkout
 import reference_check
-from dataset import verification_bin
-from support.project import Project
 from common.errors import ChainError
+from dataset import verification_bin
+from make_demo_checkpoint import draw
 from networks import _ir
 from patch_reference import patch
+from reference import checkout
+from support.project import Project
 from support.reference_tree import FILES, git, make_repository
-from make_demo_checkpoint import draw
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_the_patched_loader_reads_our_sets(tree: Path, tmp_path: Path) -> None:
     ("name", "text", "reason"),
     [
         ("verifacation.py", "def something(): pass\n", "does not define calculate_accuracy"),
-        ("model.py", "def (", "is no Python"),
+        ("model.py", "def (", "is not Python"),
         ("verifacation.py", FILES["verifacation.py"] + "\nmx.cpu()\n", "outside of a function"),
         ("data/data_pipe.py", None, "is missing"),
     ],
@@ -130,11 +131,19 @@ def test_evaluation_agrees_and_a_difference_is_found(tree: Path) -> None:
         reference_check.compare_evaluations(tree, embeddings, issame, "x")
 
 
+def name_commit(project: Project, commit: str) -> None:
+    """Make ``commit`` the one that the copy's scripts/reference.sh is for."""
+    script = project.root / "scripts/reference.sh"
+    text, count = re.subn(r"(?m)^commit=[0-9a-f]{40}$", f"commit={commit}", script.read_text())
+    assert count == 1
+    script.write_text(text)
+
+
 def test_make_patch_check_and_export(project: Project, tiny: Path, tmp_path: Path) -> None:
     repository = tmp_path / "mirror"
     repository.mkdir()
     commit = make_repository(repository)
-    repo, named = f"REFERENCE_REPO={repository}", f"REFERENCE_COMMIT={commit}"
+    repo = f"REFERENCE_REPO={repository}"
 
     failed = project.make("patch", repo, ok=False)
     assert "has no commit 350ff7aa" in failed.stderr
@@ -142,32 +151,37 @@ def test_make_patch_check_and_export(project: Project, tiny: Path, tmp_path: Pat
     assert "REFERENCE_REPO=" in failed.stderr and "default chain does not need it" in failed.stderr
     assert not list(project.root.glob("LResNet*"))
 
-    project.make("patch", repo, named)
+    name_commit(project, commit)
+    project.make("patch", repo)
     checkout = project.root / "LResNet"
     assert git(checkout, "rev-parse", "HEAD") == commit
-    assert "patched" not in project.make("patch", repo, named).stdout
+    assert "LResNet" not in project.make("patch", repo).stdout
     # Another commit is refused, and what is there stays.
-    failed = project.make("patch", repo, "REFERENCE_COMMIT=" + "0" * 40, ok=False)
+    name_commit(project, "0" * 40)
+    failed = project.make("patch", repo, ok=False)
     assert "instead of 000" in failed.stderr
+    name_commit(project, commit)
+    assert "patched model.py" not in project.make("patch", repo).stdout
+    assert git(checkout, "rev-parse", "HEAD") == commit
 
     chain = (f"DATA={tiny}/faces.bin", f"WEIGHTS={tiny}/mobilefacenet.pth", "NET=mobilefacenet")
-    told = project.make("reference-check", *chain, repo, named).stdout
+    told = project.make("reference-check", *chain, repo).stdout
     assert "40 images embedded" in told and "on 20 pairs" in told
     result = json.loads((project.root / "result/mobilefacenet_faces_reference.json").read_text())
     assert result["smallest_cosine"] >= 0.99999
 
-    project.make("onnx", "BS=1", *chain, repo, named, "BACKBONE=reference")
-    model = onnx.load(project.root / "model/model_mobilefacenet_bs1.onnx", load_external_data=False)
+    project.make("onnx", "BS=1", *chain, repo, "BACKBONE=reference")
+    model = onnx.load(project.root / "model/mobilefacenet_bs1.onnx", load_external_data=False)
     assert {p.key: p.value for p in model.metadata_props}["backbone"] == "reference"
     # The knob is stamped: the same file is now stale with the other class.
-    assert "export_onnx" in project.make("-n", "onnx", "BS=1", *chain, repo, named).stdout
-    again = project.make("-n", "onnx", "BS=1", *chain, repo, named, "BACKBONE=reference").stdout
+    assert "export_onnx" in project.make("-n", "onnx", "BS=1", *chain, repo).stdout
+    again = project.make("-n", "onnx", "BS=1", *chain, repo, "BACKBONE=reference").stdout
     assert "export_onnx" not in again
 
 
 def test_make_patch_refuses_a_folder_that_is_no_clone(project: Project) -> None:
     (project.root / "LResNet").mkdir()
     failed = project.make("patch", ok=False)
-    assert "LResNet is no clone of the reference" in failed.stderr
+    assert "LResNet is not a clone of the reference" in failed.stderr
     failed = project.make("patch", "REFERENCE_REPO=ext::sh -c id", ok=False)
     assert "REFERENCE_REPO=" in failed.stderr

@@ -20,7 +20,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {
         "ASCEND_SET_ENV": str(TOOLKIT / "set_env.sh"),
         "ASCEND_HOME_PATH": str(TOOLKIT),
-        "PATH": f"{TOOLKIT / 'bin'}:{os.environ['PATH']}",
+        "PATH": f"{TOOLKIT / 'driver'}:{TOOLKIT / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(TOOLKIT / "python"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "FAKE_PYTHON": sys.executable,
@@ -51,15 +51,15 @@ def make_model(path: Path, batch_size: int) -> None:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
-    metadata = {"net": "small", "weights_sha256": "0", "torch": "0", "opset": "11"}
-    store.set_metadata(model, metadata)
+    metadata = {"net": "small", "checkpoint": "small", "weights_sha256": "0"}
+    store.set_metadata(model, metadata | {"torch": "0", "opset": "11"})
     store.publish(model, path, "small", lambda p: onnx.checker.check_model(str(p)))
 
 
 def make_crops(path: Path, count: int) -> np.ndarray:
     """Write a decoded set of ``count`` random crops; return them, uint8 (count, 3, 112, 112)."""
     pixels = np.random.default_rng(1).integers(0, 256, (count, 3, 112, 112), np.uint8)
-    store = bcolz.carray(pixels, rootdir=str(path), mode="w")
-    store.attrs["source_sha256"] = "0"
-    store.flush()
+    array = bcolz.carray(pixels, rootdir=str(path), mode="w")
+    array.attrs["source_sha256"] = "0"
+    array.flush()
     return pixels

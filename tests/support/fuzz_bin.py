@@ -1,4 +1,4 @@
-"""Read COUNT mutated verification files under a memory limit; run by test_inputs_fuzz.py.
+"""Read COUNT mutated verification files under a memory limit; run by dataset/test_fuzz.py.
 
 Prints one JSON line: how many files were read and refused, and the peak memory in bytes. Any
 other ending is a failure: an exception that is no ChainError, an execution, a crash, a hang.
@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from common.errors import ChainError
 from dataset import verification_bin
 from dataset.decode import decode
-from common.errors import ChainError
 from support.hostile import HOSTILE
 
 LIMIT = 1 << 30

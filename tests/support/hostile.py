@@ -126,7 +126,7 @@ HOSTILE |= {
     "items without a list": (b"\x80\x02e.", "not begun"),
     "values from below a mark": (b"\x80\x02](\x85.", "where there is none"),
     "a name without end": (b"\x80\x02c" + b"a" * 1000, "does not end"),
-    "names that are numbers": (b"\x80\x04K\1K\2\x93.", "no text"),
+    "names that are numbers": (b"\x80\x04K\1K\2\x93.", "not text"),
     "a state for a list": (b"\x80\x02]}b.", "state of something"),
     "an odd dictionary": (b"\x80\x02}(K\1u.", "no value"),
     "half a pair": (_dumps(([b"a", b"b"],)), "holds no"),

@@ -46,10 +46,10 @@ def make_result(
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     np.save(folder / "embeddings.npy", embeddings.astype(np.float32))
     record = {
-        "net": "mobilefacenet", "dataset": "faces", "batch_size": batch_size, "engine": engine,
-        "precision": precision, "provider": "CPU", "device": "A <b>CPU</b> & more", "threads": 2,
-        "versions": {}, "model_sha256": "a" * 64, "weights_sha256": weights,
-        "data_sha256": "d" * 64, "flip": True,
+        "net": "mobilefacenet", "checkpoint": "mobilefacenet", "dataset": "faces",
+        "batch_size": batch_size, "engine": engine, "precision": precision, "provider": "CPU",
+        "device": "A <b>CPU</b> & more", "threads": 2, "versions": {}, "model_sha256": "a" * 64,
+        "weights_sha256": weights, "data_sha256": "d" * 64, "flip": True,
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record))
     scored = run_module(

@@ -11,7 +11,8 @@ ENGINES = ["openvino", "onnxruntime"]
 def export(weights: Path, folder: Path, net: str = "mobilefacenet") -> CompletedProcess:
     return run_module(
         "export_onnx", "--net", net, "--weights", weights, "--opset", 11,
-        "--onnx", folder / "model_m.onnx", "--reference", folder / "reference.npy",
+        "--weights-name", "model_m", "--onnx", folder / "model_m.onnx",
+        "--baseline", folder / "baseline.npy",
     )  # fmt: skip
 
 
@@ -24,7 +25,7 @@ def fix(folder: Path, batch: int) -> CompletedProcess:
 def simplify(folder: Path, batch: int) -> CompletedProcess:
     stem = folder / f"model_m_bs{batch}"
     return run_module(
-        "simplify_onnx", "--onnx", f"{stem}.onnx", "--reference", folder / "reference.npy",
+        "simplify_onnx", "--onnx", f"{stem}.onnx", "--baseline", folder / "baseline.npy",
         "--weights-name", "model_m", "--out", f"{stem}_sim.onnx", "--parity", f"{stem}_parity.json",
     )  # fmt: skip
 

@@ -1,0 +1,63 @@
+"""Where the project is, its modules run as make does, and copies of it for make."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+PYTHON = ROOT / "python"
+
+
+def run_module(
+    module: str, *arguments: object, cwd: Path | None = None
+) -> subprocess.CompletedProcess:
+    """Run python/<module>.py as the Makefile does; the caller checks the status."""
+    command = [sys.executable, str(PYTHON / f"{module}.py"), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def expect_error(result: subprocess.CompletedProcess, *fragments: str) -> None:
+    """Assert that ``result`` failed with one clear sentence that contains ``fragments``."""
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, result.stderr
+    for fragment in fragments:
+        assert fragment in errors[0]
+
+
+class Project:
+    """A copy of the project's files in ``root``, using the interpreter that runs the tests."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        )
+        for name in filter(None, listed.stdout.decode().split("\0")):
+            if (ROOT / name).exists():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, root / name)
+
+    def make(
+        self, *arguments: str, ok: bool = True, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
+        """Run make with ``arguments``; assert that it succeeds, or fails where ``ok`` is false."""
+        variables = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        result = subprocess.run(
+            ["make", "VENV=", f"PYTHON={sys.executable}", *arguments],
+            cwd=self.root,
+            env=variables | (env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (result.returncode == 0) == ok, result.stdout + result.stderr
+        return result
