@@ -20,7 +20,8 @@ include scripts/rules.mk
 # ---- Names: of the set's file, the checkpoint's file, and what they are run with
 
 SET := $(basename $(notdir $(DATA)))
-CROPS := data/$(SET)
+# Not data/<set>: that may be the folder of photographs that the set was made of.
+CROPS := data/$(SET)_crops
 LABELS := data/$(SET)_list.npy
 UNIQUE_INDEX := data/$(SET)_unique.npy
 

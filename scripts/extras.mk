@@ -146,14 +146,14 @@ lint: $(DEV_ENVIRONMENT) ## Check style and formatting
 	@$(RUN_DOOR) -m ruff check .
 	@$(RUN_DOOR) -m ruff format --check .
 help: ## This text
-	@scripts/help.sh
+	@awk -f scripts/help.awk python/engines/engines.mk scripts/variables.mk Makefile scripts/extras.mk
 
 # Only names that the chain makes: people keep their own files in these folders. Of a set it made
 # the labels, of a checkpoint the baseline.
 MADE_SETS := $(patsubst data/%_list.npy,data/%,$(wildcard data/*_list.npy))
 MADE_MODELS := $(patsubst %_baseline.npy,%,$(wildcard model/*_baseline.npy))
-PRODUCTS := $(foreach suffix,_list.npy _unique.npy _npu _npu.json _npu_aipp _npu_aipp.json,$(MADE_SETS:%=%$(suffix)))
-PRODUCTS += $(MADE_SETS) $(DEMO_DATA) data/.stamp data/.*.tmp-* data/.*.old-*
+PRODUCTS := $(foreach suffix,_crops _list.npy _unique.npy _npu _npu.json _npu_aipp _npu_aipp.json,$(MADE_SETS:%=%$(suffix)))
+PRODUCTS += $(DEMO_DATA) data/.stamp data/.*.tmp-* data/.*.old-*
 PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8,$(MADE_MODELS:%=%$(suffix)))
 PRODUCTS += model/demo_*.pth model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock
 PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/report.html \
@@ -161,6 +161,6 @@ PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result
 DOWNLOADS := $(DOWNLOADABLE) {data,model}/.downloads.json {data,model}/.*.part* .venv LResNet LResNet.tmp-*
 
 clean: ## Remove what the chain built, keep downloads
-	@scripts/clean.sh $(PRODUCTS)
+	@rm -rf -- $(PRODUCTS)
 distclean: ## Remove downloads and the environment too
-	@scripts/clean.sh $(PRODUCTS) $(DOWNLOADS)
+	@rm -rf -- $(PRODUCTS) $(DOWNLOADS)

@@ -1,4 +1,5 @@
-# The engines come first, then variables, then targets: see help.sh.
+# make help: targets, and variables with their defaults and engines, from the ## comments of
+# python/engines/engines.mk, scripts/variables.mk and then the files with targets.
 /^ENGINE\./ {
     for (k = 2; k <= NF; k++) if ($k ~ /^[A-Z_]+$/)
         takers[$k] = takers[$k] (takers[$k] == "" ? "" : " ") substr($1, 8)

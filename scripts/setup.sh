@@ -54,57 +54,45 @@ done
 
 # ---- Values
 
-check() { # check NAME KIND VALUE: print what is wrong
-    local name=$1 kind=$2 value=$3 choices
-    if [[ $kind == *\?* ]]; then
-        [ -n "$value" ] || return 0
-        kind=${kind/\?/}
+one_of() { [[ -n $v && $v != *" "* && " $* " == *" $v "* ]] || fail "$name=$v is unknown; choose one of: $*"; }
+like() { [[ $v =~ ^$1$ ]] || fail "$name=$v is not allowed; $2"; }
+
+networks=(python/networks/[a-z]*.py)
+networks=("${networks[@]#python/networks/}")
+for name in "${names[@]}"; do
+    v=${value[$name]} k=${kind[$name]}
+    # An engine that is not chosen is looked for below.
+    if [[ $k == *\?* || $name == ENGINE ]]; then
+        [ -n "$v" ] || continue
     fi
-    case $kind in
-    network | engine)
-        choices=("${engines[@]}")
-        if [ "$kind" = network ]; then
-            choices=(python/networks/[a-z]*.py)
-            choices=("${choices[@]#python/networks/}")
-            choices=("${choices[@]%.py}")
-        fi
-        [[ " ${choices[*]} " == *" $value "* && $value != *" "* && -n $value ]] ||
-            echo "$name=$value is unknown; choose one of: ${choices[*]}"
+    case ${k/\?/} in
+    network) one_of "${networks[@]%.py}" ;;
+    engine) one_of "${engines[@]}" ;;
+    choice*) one_of ${k#choice* } ;;
+    switch) [ -z "$v" ] || one_of 0 1 ;;
+    number) like "$NUMBER" "give one positive integer" ;;
+    numbers) like "$NUMBER( +$NUMBER)*" "give positive integers" ;;
+    word) like '[[:alnum:]_]+' "give one name of letters, digits and _" ;;
+    names) like '[[:alnum:]_. -]*' "give names of letters, digits and . _ -" ;;
+    path) like '[[:alnum:]_./+@,][[:alnum:]_./+@,-]*' "name one file by letters, digits and . _ + @ , / -" ;;
+    url) like '[a-z]+:[][[:alnum:]_.~:/?#@!&()*+,;=%-]+' "give http(s)://, file:///, obs:// or gdrive:" ;;
+    repository)
+        like '[[:alnum:]_./:@~+][[:alnum:]_./:@~+-]*' "name one repository by its address or folder"
+        [[ $v != *::* ]] || fail "$name=$v is not allowed; name one repository by its address or folder"
         ;;
-    choice*) [[ " ${kind#choice } " == *" $value "* ]] || echo "$name=$value is unknown; choose one of: ${kind#choice }" ;;
-    switch) [[ $value =~ ^[01]?$ ]] || echo "$name=$value is unknown; choose one of: 0 1" ;;
-    number) [[ $value =~ ^$NUMBER$ ]] || echo "$name=$value is not allowed; give one positive integer" ;;
-    numbers) [[ $value =~ ^$NUMBER(\ +$NUMBER)*$ ]] || echo "$name=$value is not allowed; give positive integers" ;;
-    word) [[ $value =~ ^[[:alnum:]_]+$ ]] || echo "$name=$value is not allowed; give one name of letters, digits and _" ;;
-    names) [[ $value =~ ^[[:alnum:]_.\ -]*$ ]] || echo "$name=$value is not allowed; give names of letters, digits and . _ -" ;;
-    path) [[ $value =~ ^[[:alnum:]_./+@,-]+$ && $value != -* ]] ||
-        echo "$name=$value is not allowed; name one file by letters, digits and . _ + @ , / -" ;;
-    url) [[ $value =~ ^[a-z]+:[][[:alnum:]_.~:/?#@!\&()*+,\;=%-]+$ ]] ||
-        echo "$name=$value is not allowed; give http(s)://, file:///, obs:// or gdrive:" ;;
-    repository) [[ $value =~ ^[[:alnum:]_./:@~+-]+$ && $value != -* && $value != *::* ]] ||
-        echo "$name=$value is not allowed; name one repository by its address or folder" ;;
     devices)
-        [[ $value =~ ^[0-9]{1,3}(,[0-9]{1,3})*$ ]] ||
-            { echo "$name=$value is not allowed; give device numbers such as 0 or 0,1,2,3" && return; }
-        local seen=,
-        for device in ${value//,/ }; do
-            [ "$((10#$device))" -le 255 ] || { echo "$name=$value is not allowed; the highest device is 255" && return; }
-            [[ $seen != *,$((10#$device)),* ]] || { echo "$name=$value names a device twice" && return; }
-            seen+=$((10#$device)),
+        like '[0-9]{1,3}(,[0-9]{1,3})*' "give device numbers such as 0 or 0,1,2,3"
+        seen=,
+        for device in ${v//,/ }; do
+            device=$((10#$device))
+            [ "$device" -le 255 ] || fail "$name=$v is not allowed; the highest device is 255"
+            [[ $seen != *,$device,* ]] || fail "$name=$v names a device twice"
+            seen+=$device,
         done
         ;;
-    chip) [[ $value =~ ^(Ascend)?[0-9][0-9A-Za-z_-]*$ ]] ||
-        echo "$name=$value is not allowed; give a chip as npu-smi info names it, such as 310P3" ;;
-    flags) [[ $value =~ ^\ *(--[a-z0-9_]+=[[:alnum:]_./:\;,+=-]+(\ +|$))*$ ]] ||
-        echo "$name=$value is not allowed; write flags as --name=value, separated by blanks" ;;
+    chip) like '(Ascend)?[0-9][0-9A-Za-z_-]*' "give a chip as npu-smi info names it, such as 310P3" ;;
+    flags) like ' *(--[a-z0-9_]+=[[:alnum:]_./:;,+=-]+( +|$))*' "write flags as --name=value, separated by blanks" ;;
     esac
-}
-
-for name in "${names[@]}"; do
-    # An engine that is not chosen is looked for below.
-    [ "$name" != ENGINE ] || [ -n "${value[ENGINE]}" ] || continue
-    found=$(check "$name" "${kind[$name]}" "${value[$name]}")
-    [ -z "$found" ] || fail "$found"
 done
 plain=yes
 for goal in ${goals:-help}; do [[ $PLAIN == *" $goal "* ]] || plain=; done

@@ -11,7 +11,7 @@ from typing import Any
 from common.checksum import sha256
 from common.errors import ChainError
 from common.machine import versions
-from dataset.crops import open_crops
+from dataset.crops import open_crops, set_name
 
 # Asked of the interpreter that runs ais_bench, which may be another one.
 _ASK = """
@@ -66,7 +66,7 @@ def record(args: argparse.Namespace, model: dict[str, Any]) -> dict[str, Any]:
     return {
         "net": model["net"],
         "checkpoint": model["checkpoint"],
-        "dataset": args.crops.name,
+        "dataset": set_name(args.crops),
         "batch_size": model["batch_size"],
         "engine": "ascend",
         "precision": model["precision"],

@@ -12,6 +12,8 @@ import numpy as np
 from common.errors import ChainError
 from common.shapes import SIDE, VIEWS
 
+# A decoded set is data/<name>_crops.
+SUFFIX = "_crops"
 # (x/255 - 0.5)/0.5 for each pixel value x, in float32 as the guide computes it.
 _PIXEL = (np.arange(256, dtype=np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
 
@@ -43,6 +45,11 @@ def open_crops(path: Path) -> bcolz.carray:
             "remove it and run make preprocess."
         )
     return crops
+
+
+def set_name(path: Path) -> str:
+    """Return the name of the set whose decoded crops are in the folder ``path``."""
+    return path.name.removesuffix(SUFFIX)
 
 
 def normalise(pixels: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import engines
 from common.checksum import sha256
 from common.errors import ChainError
 from common.machine import cpu_name, usable_cpus
-from dataset.crops import open_crops
+from dataset.crops import open_crops, set_name
 from onnx_graph import store
 from quantization import quantized_model
 
@@ -96,7 +96,7 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
     return extra | {
         "net": model["net"],
         "checkpoint": model["checkpoint"],
-        "dataset": args.crops.name,
+        "dataset": set_name(args.crops),
         "batch_size": used["batch_size"],
         "engine": args.engine,
         "precision": used["precision"],

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from common.errors import ChainError
-from dataset.crops import open_crops
+from dataset.crops import SUFFIX, open_crops
 from reporting.collect import Configuration
 
 SHOWN = 100
@@ -66,7 +66,7 @@ def wrong_pairs(
 
 
 def _crops(c: Configuration, data: Path) -> tuple[bcolz.carray | None, str | None]:
-    path = data / c["dataset"]
+    path = data / f"{c['dataset']}{SUFFIX}"
     try:
         crops = open_crops(path)
         if crops.attrs["source_sha256"] != c["data_sha256"]:

@@ -153,7 +153,7 @@ def test_page_is_whole_and_safe(made):
 
 
 def test_without_the_decoded_set_it_says_so(copy):
-    shutil.rmtree(copy / "data/faces")
+    shutil.rmtree(copy / "data/faces_crops")
     report(copy)
     text = (copy / "result/report.html").read_text()
     assert "no pictures: " in text
@@ -161,7 +161,7 @@ def test_without_the_decoded_set_it_says_so(copy):
 
 
 def test_pictures_of_another_set_are_not_shown(copy):
-    attributes = copy / "data/faces/__attrs__"
+    attributes = copy / "data/faces_crops/__attrs__"
     attributes.write_text(attributes.read_text().replace("d" * 64, "0" * 64))
     report(copy)
     text = (copy / "result/report.html").read_text()

@@ -12,12 +12,12 @@ PAIRS = 40
 
 
 def make_set(root: Path, pairs: int = PAIRS) -> None:
-    """Write data/faces, a decoded set of seeded noise, and its labels below ``root``."""
+    """Write data/faces_crops, a decoded set of seeded noise, and its labels below ``root``."""
     random = np.random.default_rng(5)
     (root / "data").mkdir(parents=True, exist_ok=True)
     crops = bcolz.carray(
         random.integers(0, 256, (2 * pairs, 3, 112, 112), dtype=np.uint8),
-        rootdir=str(root / "data/faces"),
+        rootdir=str(root / "data/faces_crops"),
         mode="w",
     )
     crops.attrs["source_sha256"] = "d" * 64
