@@ -9,9 +9,9 @@ from reporting import guide_table, peers_table, set_table
 from reporting.terminal import lines_of
 
 DEMO = """
-The demo's results are in {}/. Its weights are random and its pairs are
-made up: its accuracy checks the plumbing, not a model. Its fps is a real one: trained weights
-run as fast."""
+The demo's results are in {}/.
+Its weights are random and its pairs are made up: its accuracy checks the
+plumbing, not a model. Its fps is a real one: trained weights run as fast."""
 
 
 def main() -> None:
