@@ -118,6 +118,14 @@ fi
 # ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there.
 
 answer=() listing=
+ask_npu_smi() { # Its listing; fails where it does, or where the driver hangs for a minute.
+    local pipe
+    exec {pipe}< <(exec npu-smi info 2>/dev/null)
+    local process=$! status=0
+    IFS= read -r -d '' -t 60 listing <&"$pipe" || status=$?
+    [ "$status" -le 128 ] || { kill "$process" && return 1; }
+    wait "$process"
+}
 chip() { # The name that all devices of npu-smi's listing share; nothing where they differ.
     local name=
     while IFS= read -r line; do
@@ -143,7 +151,7 @@ try: found = u.find_spec("aclruntime") and u.find_spec("ais_bench.infer")
 except ImportError: found = None
 sys.exit(not found)' 2>/dev/null; then
             lacking="${python[0]} has no ais_bench.infer and aclruntime"
-        elif ! listing=$(npu-smi info 2>/dev/null); then
+        elif ! ask_npu_smi; then
             lacking="npu-smi info fails"
         fi
         if [ -n "$lacking" ]; then
@@ -155,7 +163,7 @@ sys.exit(not found)' 2>/dev/null; then
     answer+=("ENGINE=$engine")
 fi
 if [ -z "${value[CHIP]}" ] && { [ "$engine" = ascend ] || [[ " $goals " == *" om"* ]]; }; then
-    [ -n "$listing" ] || ! command -v npu-smi >/dev/null || listing=$(npu-smi info 2>/dev/null) || true
+    [ -n "$listing" ] || ! command -v npu-smi >/dev/null || ask_npu_smi || true
     chip
 fi
 
