@@ -211,7 +211,26 @@ fi
 
 # ---- What goals need
 
+. scripts/missing.sh
+there() { # there VARIABLE FILE [URL]
+    local found
+    found=$(missing "$1" "$2" "${3:-}")
+    [ -z "$found" ] || fail "$found"
+}
+[ -z "${value[CALIB]}" ] || there CALIB "${value[CALIB]}"
 for goal in $goals; do
+    case $goal in
+    accuracy | accuracy-all | perf | perf-all | tune | tune-all | profile | quantize | bench-chain)
+        if [ "$goal" = accuracy ] && [ -n "${value[DATASETS]}" ]; then
+            for set in ${value[DATASETS]}; do there DATASETS "data/$set.bin"; done
+        else
+            there DATA "${value[DATA]}" "${value[DATA_URL]}"
+        fi
+        there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}"
+        ;;
+    verify | onnx* | sim* | fuse* | om* | convert-weights) there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}" ;;
+    preprocess | npu-inputs) there DATA "${value[DATA]}" "${value[DATA_URL]}" ;;
+    esac
     case $goal in
     tune | tune-all | verify)
         [[ $words == *" arrays "* ]] || fail "make $goal needs an engine that runs in this process, and ENGINE=$engine runs files; add ENGINE=openvino"

@@ -265,9 +265,13 @@ def test_missing_inputs(project: Project, inputs: Path):
     result = project.make(*arguments(inputs, "preprocess"), "DATA=none.bin", ok=False)
     assert "none.bin is missing" in result.stderr
     # Told before anything is exported.
-    result = project.make(*arguments(inputs, "accuracy"), "DATA=none.bin", ok=False)
-    assert "none.bin is missing" in result.stderr
-    assert products(project) == []
+    for given in ("DATA=none.bin", "WEIGHTS=none.pth", "DATASETS=none"):
+        result = project.make("-j4", *arguments(inputs, "accuracy"), given, ok=False)
+        expect_error(result, "none", "is missing; put it there", "make demo")
+        assert products(project) == []
+    # A file that no goal names so early is told by its rule.
+    result = project.make("none.bin", "DATA=none.bin", ok=False)
+    expect_error(result, "none.bin is missing", "DATA_URL=")
 
 
 def test_an_unusable_input_leaves_no_product(project: Project, inputs: Path, tmp_path: Path):
