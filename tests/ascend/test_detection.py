@@ -82,13 +82,13 @@ def test_no_npu_smi(monkeypatch):
 
 
 def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
-    """Return what scripts/setup.sh finds for make accuracy, but for files, and what it notes."""
+    """Return what scripts/setup.sh finds for make report, but for files, and what it notes."""
     variables = dict.fromkeys(engines_and_variables(), "") | {
         "NET": "ir_se100", "DATA": "none.bin", "WEIGHTS": "none.pth", "BS": "16", "BATCHES": "1",
         "WARMUP": "5", "OPSET": "11", "BACKBONE": "builtin", "OUTFMT": "NPY", "PY": python,
         "REFERENCE_REPO": "x", "PYTHON": sys.executable, **values,
     }  # fmt: skip
-    command = ["bash", "-c", '. scripts/setup.sh "$@"', "setup", "", "accuracy"]
+    command = ["bash", "-c", '. scripts/setup.sh "$@"', "setup", "", "report"]
     result = subprocess.run(
         [*command, *(f"{name}={value}" for name, value in variables.items())],
         cwd=ROOT,
