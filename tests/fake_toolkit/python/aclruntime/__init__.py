@@ -1,5 +1,8 @@
 """A stand-in for aclruntime: its interface, and ONNX Runtime in the place of the NPU."""
 
+from __future__ import annotations
+
+import atexit
 import ctypes
 import json
 import os
@@ -9,7 +12,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from aclruntime import execution
+
 _TYPES = {"float32": np.float32, "uint8": np.uint8}
+# Newer runtimes list the start and the end of an execution, in milliseconds since 1970.
+_PAIRS = os.environ.get("FAKE_ACL") == "pairs" or os.environ.get("FAKE_AIS_VERSION") == "3"
 
 
 def session_options() -> SimpleNamespace:
@@ -48,7 +55,7 @@ class InferenceSession:
         listed = dict(
             d.split(":")[:2] for d in os.environ.get("FAKE_NPU", "0:310P3 1:310P3").split()
         )
-        if str(device) not in listed:
+        if str(device) not in listed or os.environ.get("FAKE_AIS") == "device":
             raise RuntimeError(f"[507033][set device {device} failed] ")
         try:
             with Path(path).open("rb") as file:
@@ -58,20 +65,25 @@ class InferenceSession:
         name = listed[str(device)]
         if header["soc"] != (name if name.startswith("Ascend") else f"Ascend{name}"):
             raise RuntimeError("[107002][the model was built for another soc version] ")
-        self._options, self._aipp, self._runtime = options, header["aipp"], None
+        self._options, self._aipp = options, header["aipp"]
+        self._runtime, self._owner = None, 0
         n, c, h, w = header["shape"]
         if self._aipp:
             self._input = _descriptor("image", "uint8", "NHWC", [n, h, w, c])
         else:
             self._input = _descriptor("image", "float32", "NCHW", [n, c, h, w])
-        self._output = _descriptor("PartitionedCall_/Div:0:features", "float32", "ND", [n, 512])
-        self._times: list[float] = []
+        self._outputs = [
+            _descriptor(output["name"], "float32", "ND", output["shape"])
+            for output in header["outputs"]
+        ]
+        self._times: list = []
+        atexit.register(self.finalize)
 
     def get_inputs(self) -> list:
         return [self._input]
 
     def get_outputs(self) -> list:
-        return [self._output]
+        return list(self._outputs)
 
     def options(self) -> SimpleNamespace:
         return self._options
@@ -88,9 +100,9 @@ class InferenceSession:
             raise RuntimeError("[507011][model execute failed] ")
         values = feed.bytes.view(_TYPES[self._input.datatype]).reshape(self._input.shape)
         for _ in range(self._options.loop):
-            start = time.time()
-            (output,) = self._session().run(None, {self._name: self._prepare(values)})
-            self._times.append((time.time() - start) * 1000)
+            start = time.time() * 1000
+            output, ms = self._session().run(self._prepare(values))
+            self._times.append([start, start + ms] if _PAIRS else ms)
         return [Tensor(output)]
 
     def sumary(self) -> SimpleNamespace:
@@ -100,19 +112,15 @@ class InferenceSession:
         self._times.clear()
 
     def finalize(self) -> None:
+        # A fork has the session of its parent, which is not its own to end.
+        if self._runtime is not None and self._owner == os.getpid():
+            self._runtime.close()
         self._runtime = None
 
-    def _session(self):
+    def _session(self) -> execution.Local | execution.Helper:
         # Made at the first run: a front end may fork after it has looked at the model.
-        if self._runtime is None:
-            import onnxruntime
-
-            settings = onnxruntime.SessionOptions()
-            settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._runtime = onnxruntime.InferenceSession(
-                self._onnx, settings, providers=["CPUExecutionProvider"]
-            )
-            self._name = self._runtime.get_inputs()[0].name
+        if self._runtime is None or self._owner != os.getpid():
+            self._runtime, self._owner = execution.start(self._onnx), os.getpid()
         return self._runtime
 
     def _prepare(self, values: np.ndarray) -> np.ndarray:

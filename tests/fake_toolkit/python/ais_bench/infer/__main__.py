@@ -1,5 +1,7 @@
 """The front end: groups of files through a session, outputs and a summary to disk."""
 
+from __future__ import annotations
+
 import json
 import math
 import multiprocessing
@@ -73,6 +75,36 @@ def save(folder: Path, stem: str, index: int, outfmt: str, value: np.ndarray) ->
     return str(path)
 
 
+def make_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        stop(f"{folder} is a file")
+    made = [f for f in (folder, *folder.parents) if not f.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    if V3:
+        for path in {folder, *made}:
+            path.chmod(0o750)
+
+
+def hang() -> None:
+    while True:
+        time.sleep(3600)
+
+
+def spoil(output: np.ndarray, last: bool, first: np.ndarray | None) -> np.ndarray:
+    """Return a batch's outputs with the fault that is in them; ``first``: the run's first row."""
+    if FAULT == "nan" and last:
+        output[0, 7 % output.shape[1]] = np.nan
+    elif FAULT == "zero":
+        output[0] = 0
+    elif FAULT == "equal":
+        output[:] = first
+    elif FAULT == "constant":
+        output[:] = output.shape[1] ** -0.5
+    elif FAULT == "fp16":
+        output = output.astype(np.float16).astype(np.float32)
+    return output
+
+
 def statistics(values: list[float]) -> dict:
     return {
         "min": float(np.min(values)),
@@ -84,19 +116,16 @@ def statistics(values: list[float]) -> dict:
     }
 
 
-def run_one(args, device: int, files: list[str] | None, name: str | None) -> float:
-    """Run ``files`` (None: synthetic input) on ``device``; return the throughput."""
+def run_one(args, device: int, name: str | None, shares: list, index: int = 0) -> None:
+    """Run the files ``shares[index]`` (None: synthetic input) on ``device``."""
+    files = shares[index]
     session = InferSession(device, args.model, args.loop)
     (wanted,) = session.get_inputs()
     batchsize = args.batchsize or wanted.shape[0]
     folder = None
     if args.output:
         folder = Path(args.output, name or time.strftime("%Y_%m_%d-%H_%M_%S"))
-        if folder.exists() and not folder.is_dir():
-            stop(f"{folder} is a file")
-        folder.mkdir(parents=True, exist_ok=True)
-        if V3:
-            folder.chmod(0o750)
+        make_folder(folder)
     elif args.output_dirname:
         raise RuntimeError("output_dirname needs output")
     batches = groups(files, wanted.size) if files else [None]
@@ -116,7 +145,12 @@ def run_one(args, device: int, files: list[str] | None, name: str | None) -> flo
     session.set_loop_count(1)
     for _ in range(args.warmup_count):
         session.infer([feed(batches[0])])
-    session.set_loop_count(args.loop)
+    first = None
+    if FAULT == "equal":
+        # Of the whole run, on every device.
+        first = session.infer([feed(groups(shares[0], wanted.size)[0] if files else None)])[0][0]
+    # The hanging loop of synthetic input is one that never gets to its second round.
+    session.set_loop_count(1 if FAULT == "hang" else args.loop)
     session.reset()
     print(f"[INFO] warm up {args.warmup_count} done")
 
@@ -124,30 +158,43 @@ def run_one(args, device: int, files: list[str] | None, name: str | None) -> flo
     for i, group in enumerate(batches):
         print(f"\rInference array Processing: {i}/{len(batches)}", end="")
         (output,) = session.infer([feed(group)])
+        if FAULT == "hang" and group is None:
+            hang()
         if not folder:
             continue
-        if FAULT == "nan" and i == len(batches) - 1:
-            output[0, 7] = np.nan
-        if FAULT == "zero":
-            output[0] = 0
+        output = spoil(output, i == len(batches) - 1, first)
         if group is None:
             path = save(folder, "pure_infer_data_0", 0, args.outfmt, output)
             path = str(Path(path).rename(str(path).replace("_0_0.", "_0.")))
             info[str(i)] = {"infiles": ["pure_infer_data"], "outfiles": [path]}
             continue
-        for name_in, row in zip(group, output, strict=False):
+        for name_in, row in zip(group, output):
             value = row[None, :100] if FAULT == "short" else row[None]
             stem = Path(name_in).name.split(".")[0]
             path = save(folder, stem, 0, args.outfmt, value)
             info[str(len(info))] = {"infiles": [name_in], "outfiles": [path]}
+        if FAULT == "hang":
+            hang()
     print()
     if folder and FAULT == "missing":
         last = list(info.values())[-1]
         Path(last["outfiles"].pop()).unlink()
+    if folder and FAULT == "dropped":
+        for key in list(info)[-wanted.shape[0] :]:
+            for path in info.pop(key)["outfiles"]:
+                Path(path).unlink()
+    if folder and FAULT == "double" and index == 0:
+        twice = dict(info["0"])
+        if files and len(shares) > 1:
+            (stem, *_), twice["infiles"] = Path(shares[1][0]).name.split("."), [shares[1][0]]
+            twice["outfiles"] = [save(folder, stem, 0, args.outfmt, output[:1])]
+        info[str(len(info))] = twice
     if folder and FAULT == "extra":
         info["0"]["outfiles"].append(save(folder, "99999999", 0, args.outfmt, output[:1]))
 
-    times = session.exec_times()
+    listed = session.exec_times()
+    # The older versions take the pairs of a newer runtime for durations, and nobody complains.
+    times = [end - start for start, end in listed] if V3 else listed
     throughput = 1000 * batchsize / float(np.mean(times))
     if FAULT == "throughput":
         throughput *= 4
@@ -158,8 +205,7 @@ def run_one(args, device: int, files: list[str] | None, name: str | None) -> flo
         "H2D_latency": statistics(session.h2d_ms),
         "D2H_latency": statistics(session.d2h_ms),
         "throughput": throughput,
-        # The newer versions list the start and the end of each execution.
-        "npu_compute_time_list": [[1000.0, 1000.0 + t] for t in times] if V3 else times,
+        "npu_compute_time_list": listed,
         "pid": os.getpid(),
     }
     mean = report["NPU_compute_time"]["mean"]
@@ -174,7 +220,7 @@ def run_one(args, device: int, files: list[str] | None, name: str | None) -> flo
     if folder and FAULT != "no-summary":
         text = "{" if FAULT == "garbled" else json.dumps(report)
         folder.with_name(f"{folder.name}_summary.json").write_text(text, encoding="utf-8")
-    return throughput
+    session.finalize()
 
 
 def main() -> None:
@@ -183,7 +229,7 @@ def main() -> None:
         stop(f"{args.model} does not exist")
     files = list_inputs(args.input) if args.input else None
     if not isinstance(args.device, list):
-        run_one(args, args.device, files, args.output_dirname)
+        run_one(args, args.device, args.output_dirname, [files])
         return
     # The older versions always look at the model on device 0 first, to divide the input.
     if not V3:
@@ -200,8 +246,8 @@ def main() -> None:
         if not shares[-1]:
             stop(" not file or dir")
     processes = [
-        multiprocessing.Process(target=run_one, args=(args, device, part, folder))
-        for device, part, folder in zip(args.device, shares, folders, strict=True)
+        multiprocessing.Process(target=run_one, args=(args, device, folder, shares, i))
+        for i, (device, folder) in enumerate(zip(args.device, folders))
     ]
     for process in processes:
         process.start()

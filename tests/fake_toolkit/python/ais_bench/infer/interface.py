@@ -1,5 +1,7 @@
 """A session that runs arrays."""
 
+from __future__ import annotations
+
 import time
 
 import aclruntime
@@ -43,5 +45,9 @@ class InferSession:
         self.h2d_ms.clear()
         self.d2h_ms.clear()
 
-    def exec_times(self) -> list[float]:
+    def exec_times(self) -> list:
+        """Return the duration of each execution, or its start and end: as the runtime has them."""
         return list(self.session.sumary().exec_time_list)
+
+    def finalize(self) -> None:
+        self.session.finalize()

@@ -1,5 +1,7 @@
 """The command line; wrong arguments exit 2."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
@@ -36,41 +38,58 @@ def devices(text: str) -> int | list[int]:
     return numbers if "," in text else numbers[0]
 
 
-def _checked(text: str) -> str:
-    if V3 and not re.fullmatch(r"[A-Za-z0-9_/.-]+", text.replace(",", "")):
+def _letters(text: str) -> str:
+    if V3 and not re.fullmatch(r"[A-Za-z0-9_/.-]+", text):
         raise argparse.ArgumentTypeError(f"{text} contains illegal characters")
     return text
 
 
-def model(text: str) -> str:
-    _checked(text)
-    if V3 and not text.endswith(".om"):
-        raise argparse.ArgumentTypeError(f"{text} is no .om")
-    return _safe(text)
-
-
-def _safe(text: str) -> str:
+def _path(text: str) -> str:
+    # Every folder above counts too; a link's own name does, not its target's.
+    _letters(os.path.abspath(text))  # noqa: PTH100
     if V3 and Path(text).is_symlink():
         raise argparse.ArgumentTypeError(f"{text} is a symbolic link")
+    return text
+
+
+def _readable(text: str) -> str:
+    _path(text)
     if V3 and Path(text).exists() and Path(text).stat().st_mode & 0o022:
         raise argparse.ArgumentTypeError(f"{text} is writable by group or others")
     return text
 
 
+def model(text: str) -> str:
+    if V3 and not text.endswith(".om"):
+        raise argparse.ArgumentTypeError(f"{text} is no .om")
+    return _readable(text)
+
+
 def inputs(text: str) -> str:
-    _checked(text)
     for path in text.split(","):
-        _safe(path)
+        _readable(path)
         if V3 and Path(path).is_dir():
             for entry in Path(path).iterdir():
-                _safe(str(entry))
+                _readable(str(entry))
+    return text
+
+
+def output(text: str) -> str:
+    _path(text)
+    if V3 and Path(text).exists() and Path(text).stat().st_mode & 0o027:
+        print(
+            f"[ERROR] The file {text} is group writable, or is others writable, as export file "
+            "(or directory) it should not be over 0o750",
+            flush=True,
+        )
+        raise argparse.ArgumentTypeError(f"{text} is no legal output folder")
     return text
 
 
 def dirname(text: str) -> str:
     if V3 and text.startswith("/"):
         raise argparse.ArgumentTypeError(f"{text} must be relative")
-    return _checked(text)
+    return _letters(text)
 
 
 def parse() -> argparse.Namespace:
@@ -78,7 +97,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="ais_bench", allow_abbrev=False)
     parser.add_argument("--model", type=model, required=True)
     parser.add_argument("--input", type=inputs)
-    parser.add_argument("--output", type=_checked)
+    parser.add_argument("--output", type=output)
     parser.add_argument("--output_dirname", type=dirname)
     parser.add_argument("--outfmt", choices=("NPY", "BIN", "TXT"), default="BIN")
     parser.add_argument("--batchsize", type=positive)
