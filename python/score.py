@@ -11,7 +11,7 @@ from common.files import write_json
 from common.machine import versions
 from evaluation.metrics import measures
 from evaluation.outcome import load_embeddings
-from evaluation.protocol import FOLDS, evaluate, pair_distances
+from evaluation.protocol import FOLDS, evaluate, pair_distances, refuse_equal
 
 
 def main() -> None:
@@ -28,6 +28,7 @@ def main() -> None:
             f"{args.labels} has {len(issame)} pairs; {FOLDS} folds need at least {FOLDS}."
         )
     distances = pair_distances(load_embeddings(args.embeddings, len(issame)))
+    refuse_equal(distances, args.embeddings)
     result = evaluate(distances, issame)
     run = json.loads(args.run.read_text(encoding="utf-8"))
     run["versions"] |= versions("scikit-learn", "scipy", "numpy")

@@ -28,8 +28,11 @@ class Outcome(NamedTuple):
 def load_embeddings(path: Path, pairs: int) -> np.ndarray:
     """Return the embeddings in ``path``: float32 (2 * pairs, 512).
 
-    Raises ``ChainError`` where they are too few or many, not finite, or not of unit length.
+    Raises ``ChainError`` where they are missing, too few or many, not finite, or not of unit
+    length.
     """
+    if not path.exists():
+        raise ChainError(f"{path} is missing; run make infer first.")
     embeddings = np.load(path, allow_pickle=False)
     if embeddings.ndim != 2 or len(embeddings) != 2 * pairs:
         raise ChainError(

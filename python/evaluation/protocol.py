@@ -4,13 +4,18 @@ Agrees with ``evaluate`` of the public reference (InsightFace_Pytorch, verifacat
 bit in accuracy and threshold.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import KFold
 
+from common.errors import ChainError
+
 FOLDS = 10
 THRESHOLDS = np.arange(0, 4, 0.01)
+# Squared distance of what is equal but for rounding; pictures that differ are 1e-3 apart and more.
+EQUAL = 1e-6
 
 
 class Evaluation(NamedTuple):
@@ -25,6 +30,19 @@ class Evaluation(NamedTuple):
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:
     """Return the squared Euclidean distance of rows 2k and 2k+1: (2N, D) -> (N,), same dtype."""
     return np.square(embeddings[0::2] - embeddings[1::2]).sum(axis=1)
+
+
+def refuse_equal(distances: np.ndarray, source: Path) -> None:
+    """Raise ``ChainError`` where most of ``distances``, (N,), are zero: of equal embeddings.
+
+    A network that ignores its input would be scored as any other. ``source`` is what they are of.
+    """
+    equal = int((distances < EQUAL).sum())
+    if 2 * equal > len(distances):
+        raise ChainError(
+            f"{source}: {equal} of {len(distances)} pairs have two equal embeddings: the network "
+            "does not see its input; check the weights, the precision and the device."
+        )
 
 
 def evaluate(distances: np.ndarray, issame: np.ndarray, folds: int = FOLDS) -> Evaluation:

@@ -91,3 +91,12 @@ def test_nan_embeddings_are_refused(scored):
 
 def test_too_few_pairs(scored):
     expect_error(scored(unit(18), np.ones(9, bool))[0], "9 pairs", "10 folds")
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-5])
+def test_equal_embeddings_are_refused(scored, noise):
+    # A network that ignores its input gets the accuracy of the more frequent answer.
+    embeddings = np.repeat(unit(1), 40, axis=0) + noise * unit(40)
+    embeddings[-10:] = unit(10)
+    result, _ = scored(embeddings, np.arange(20) % 3 == 0)
+    expect_error(result, "e.npy: 15 of 20 pairs have two equal embeddings", "the device")
