@@ -9,8 +9,10 @@ if [ -r "$ASCEND_SET_ENV" ]; then
     set -eu
 fi
 
-# Only the interpreter's own packages: a user's site-packages would make figures differ.
-export PYTHONNOUSERSITE=1
-export PYTHONDONTWRITEBYTECODE=1
 # OpenVINO would send usage statistics.
 export OPENVINO_TELEMETRY=0
+
+# The chain's interpreter alone goes without a user's site-packages, which would make figures
+# differ, and writes no bytecode: atc and ais_bench may have their packages there.
+# shellcheck disable=SC2034
+PYTHON_FLAGS=(-s -B)

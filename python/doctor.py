@@ -1,18 +1,20 @@
 """All that the chosen engine needs, each with a tick, or a cross and a remedy.
 
-Standard library only: it must run where nothing is installed. Exits 1 where the chain would
-fail.
+Standard library only, and Python 3.7: it must run where nothing is installed, with what an NPU
+host has. Exits 1 where the chain would fail.
 """
+
+from __future__ import annotations
 
 import argparse
 import shutil
 import sys
 from pathlib import Path
 
+from common.check import Check, show
 from common.shapes import SIDE, VIEWS
 from engines import declared
 from host_checks import npu_host, packages
-from host_checks.check import Check, run
 
 # Models of every batch size, logs and results; the inputs of an NPU come on top.
 _BASE_BYTES = 1_000_000_000
@@ -73,14 +75,14 @@ def main() -> None:
     numbers = [int(number) for number in args.devices.split(",")]
     checks = [*packages.checks(args.python)]
     if not declared()[args.engine].arrays:
-        checks += npu_host.toolkit()
+        checks += npu_host.converter()
         checks += npu_host.devices(numbers, args.chip)
         checks += npu_host.ais_bench(args.ais_python)
     elif args.provider == "CANNExecutionProvider":
         checks += npu_host.devices(numbers, args.chip)
         checks += packages.provider(args.python, args.provider)
     checks += [disk(args), *files(args.data, args.weights)]
-    sys.exit(run(checks))
+    sys.exit(show(checks, "Everything that is needed is there.", "would stop the chain"))
 
 
 if __name__ == "__main__":

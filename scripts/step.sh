@@ -15,7 +15,7 @@ fi
 verb=$1 target=$2
 shift 2
 if [[ $1 == *.py ]]; then
-    set -- "${PY:?names the Python interpreter}" "$@"
+    set -- "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$@"
 fi
 
 mkdir -p "$root/result"

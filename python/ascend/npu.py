@@ -1,5 +1,7 @@
 """What ``npu-smi info`` says about the Ascend devices; standard library only."""
 
+from __future__ import annotations
+
 import re
 import shutil
 import subprocess
@@ -27,7 +29,7 @@ def parse(text: str) -> list[Device]:
     """Return the devices in ``text``, what ``npu-smi info`` printed, in its order."""
     devices = []
     lines = text.splitlines()
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""]):  # noqa: B905 (Python 3.7)
         if first := _FIRST.match(line.strip()):
             second = _SECOND.match(following.strip())
             index = second[2] if second and second[2] else first[1]

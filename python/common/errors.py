@@ -1,5 +1,7 @@
 """Errors that are meant for the person at the terminal, and how a module ends on one."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
 

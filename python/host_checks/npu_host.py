@@ -1,46 +1,69 @@
 """make doctor: the Ascend toolkit, devices and tools."""
 
+from __future__ import annotations
+
 import os
 import shutil
-import subprocess
-from pathlib import Path
 
-from ascend import npu
+from ascend import interpreter, npu, toolkit
+from ascend.interpreter import Interpreter
+from common.check import Check
 from common.errors import ChainError
-from host_checks.check import Check
 
-_UNRELATED = "ais-bench-benchmark"
-# In the interpreter in question: which of the two packages of that name is it, and does it load?
-_ASK_AIS = """
-import importlib.metadata as m, sys
-try: import ais_bench.infer
-except ModuleNotFoundError as error:
-    # Something that ais_bench itself needs, or ais_bench.infer.
-    if not (error.name or "").startswith("ais_bench"): sys.exit(f"import fails: {error}")
-    try: import ais_bench
-    except ImportError: sys.exit("not installed")
-    sys.exit("another package of that name")
-"""
-_ASK_ACL = "import aclruntime; aclruntime.InferenceSession, aclruntime.session_options"
+_INSTALL = "install the CANN toolkit, or name its script: export ASCEND_SET_ENV=.../set_env.sh"
 
 
-def toolkit() -> list[Check]:
-    """Check set_env.sh, which env.sh has sourced, and atc."""
-    script = Path(os.environ.get("ASCEND_SET_ENV", "set_env.sh"))
+def converter() -> list[Check]:
+    """Check set_env.sh, which env.sh has sourced, atc, and the Python that atc compiles with."""
+    script = os.environ.get("ASCEND_SET_ENV", "")
     atc = shutil.which("atc")
-    return [
+    checks = [
         Check(
-            f"set_env.sh: {script}",
+            f"set_env.sh: {script or 'in none of its usual places'}",
             os.access(script, os.R_OK),
-            "install the CANN toolkit, or name its script: export ASCEND_SET_ENV=.../set_env.sh",
+            _INSTALL,
             needed=atc is None,
         ),
-        Check(
-            f"atc{f': {atc}' if atc else ''}",
-            atc is not None,
-            "install the CANN toolkit, or name its script: export ASCEND_SET_ENV=.../set_env.sh",
-        ),
+        Check(f"atc{f': {atc}' if atc else ''}", atc is not None, _INSTALL),
     ]
+    if not atc:
+        return checks
+    cann = toolkit.cann_version()
+    row = toolkit.needs(cann) if cann else None
+    if not row:
+        known = f"CANN {cann}: nothing known about it" if cann else "CANN: its version is not told"
+        checks.append(Check(known, False, "look up which Python it takes", needed=False))
+    else:
+        checks.append(Check(f"CANN {cann}", True))
+    python3 = shutil.which("python3") or "python3"
+    found = interpreter.describe(python3, "numpy")
+    if not found:
+        return [*checks, Check("python3 on PATH, which atc compiles with", False, "install one")]
+    checks += [_fits(row, found, f"python3 of atc: {python3}")] if row else []
+    lacking = interpreter.modules_lacking(python3, list(toolkit.ATC_MODULES))
+    packages = [toolkit.ATC_MODULES[name] for name in lacking]
+    checks.append(
+        Check(
+            "packages of atc" + (f": {', '.join(packages)} missing" if packages else ""),
+            not packages,
+            f"{python3} -m pip install {' '.join(packages)}",
+            note=f"in {python3}",
+        )
+    )
+    return checks
+
+
+def _fits(row: toolkit.Needs, python: Interpreter, what: str) -> Check:
+    # Is this interpreter one that the toolkit takes?
+    numpy = python.packages.get("numpy")
+    faults = toolkit.unmet(row, python.version, numpy)
+    shown = f"{what}, Python {python.version}" + (f", numpy {numpy}" if numpy else "")
+    return Check(
+        shown + (f"; {' and '.join(faults)}" if faults else ""),
+        not faults,
+        f"use what this series of CANN is documented for, from {row.cann} on",
+        needed=False,
+    )
 
 
 def devices(numbers: list[int], chip: str | None) -> list[Check]:
@@ -87,24 +110,20 @@ def devices(numbers: list[int], chip: str | None) -> list[Check]:
 
 def ais_bench(python: str) -> list[Check]:
     """Check ais_bench.infer and aclruntime in the interpreter ``python``."""
-    install = f"install its wheel, built against your toolkit: {python} -m pip install"
-    if not shutil.which(python):
-        return [Check(f"ais_bench: {python} is not there yet", False, f"make venv, then {install}")]
-    said = _ask(python, _ASK_AIS)
-    remedy = f"{install} ais_bench-*.whl; or name an interpreter that has it: AIS_PYTHON="
-    if said == "another package of that name":
-        said = f"this is {_UNRELATED}, which only shares the import name"
-        remedy = f"{python} -m pip uninstall {_UNRELATED}, then {remedy}"
-    runs = Check(f"ais_bench.infer{f': {said}' if said else ''}", not said, remedy)
-    said = _ask(python, _ASK_ACL)
-    remedy = f"{install} aclruntime-*.whl; or name an interpreter that has it: AIS_PYTHON="
-    return [runs, Check(f"aclruntime{f': {said}' if said else ''}", not said, remedy)]
-
-
-def _ask(python: str, code: str) -> str:
-    asked = subprocess.run(
-        [python, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if asked.returncode == 0:
-        return ""
-    return (asked.stderr.strip().splitlines() or [f"exit status {asked.returncode}"])[-1]
+    found = interpreter.describe(python, "ais_bench", "aclruntime", "numpy")
+    remedy = "name the interpreter that has ais_bench and aclruntime: AIS_PYTHON="
+    if not found:
+        return [Check(f"ais_bench: {python} cannot be run", False, remedy)]
+    cann = toolkit.cann_version()
+    row = toolkit.needs(cann) if cann else None
+    what = f"interpreter of ais_bench: {python}"
+    checks = [_fits(row, found, what) if row else Check(f"{what}, Python {found.version}", True)]
+    wheels = {"ais_bench.infer": "ais_bench", "aclruntime": "aclruntime"}
+    for name, said in interpreter.tools_lacking(python).items():
+        wheel = wheels[name]
+        shown = f"{name}: {said}" if said else f"{name} {found.packages.get(wheel, '')}".rstrip()
+        install = f"{python} -m pip install {wheel}-*.whl, built for your toolkit"
+        if interpreter.UNRELATED in said:
+            install = f"{python} -m pip uninstall {interpreter.UNRELATED}, then {install}"
+        checks.append(Check(shown, not said, f"{install}; or {remedy}"))
+    return checks

@@ -1,22 +1,26 @@
 """make doctor: the chain's interpreter and its packages."""
 
+from __future__ import annotations
+
 import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from host_checks.check import Check
+from common.check import Check
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # Runs in the interpreter in question: its version and the packages that are asked for.
 _ASK = """
-import importlib.metadata as m, json, sys
-found = {}
-for name in sys.argv[1:]:
+import json, sys
+found = dict.fromkeys(sys.argv[1:])
+try: import importlib.metadata as m
+except ImportError: m = None  # older than any that the packages are for
+for name in found if m else ():
     try: found[name] = m.version(name)
-    except m.PackageNotFoundError: found[name] = None
+    except m.PackageNotFoundError: pass
 print(json.dumps([sys.version_info[:2], found]))
 """
 # Distributions that bring the same modules.
@@ -40,7 +44,7 @@ def checks(python: str) -> list[Check]:
         return [Check(f"Python packages: {python} is made by the first target", True)]
     others = [name for names in _INSTEAD.values() for name in names]
     asked = subprocess.run(
-        [python, "-c", _ASK, *pins, *others], capture_output=True, text=True, check=False
+        [python, "-s", "-c", _ASK, *pins, *others], capture_output=True, text=True, check=False
     )
     if asked.returncode != 0:
         return [Check(f"{python} runs", False, "name an interpreter with PYTHON=")]
@@ -76,6 +80,6 @@ def checks(python: str) -> list[Check]:
 def provider(python: str, name: str) -> list[Check]:
     """Check that the onnxruntime of ``python`` has the execution provider ``name``."""
     code = f"import onnxruntime as o, sys; sys.exit({name!r} not in o.get_available_providers())"
-    asked = subprocess.run([python, "-c", code], capture_output=True, check=False)
+    asked = subprocess.run([python, "-s", "-c", code], capture_output=True, check=False)
     remedy = f"in {python}: pip uninstall onnxruntime, then pip install onnxruntime-cann"
     return [Check(f"onnxruntime has {name}", asked.returncode == 0, remedy)]

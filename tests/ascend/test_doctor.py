@@ -1,13 +1,15 @@
 """make doctor: a tick, or a cross and a remedy; it fails where the chain would."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from support.ascend import TOOLKIT, environment
+from ascend import toolkit
+from support.ascend import TOOLKIT, environment, make_python3
 from support.project import PYTHON
 
 
@@ -16,13 +18,18 @@ def doctor(tmp_path):
     """Return a function that runs the doctor for ENGINE=ascend and returns status and text."""
     (tmp_path / "set.bin").write_bytes(b"x")
     (tmp_path / "net.pth").write_bytes(b"x")
+    # A toolkit that tells its version, and a python3 that has all of atc's packages.
+    package(tmp_path / "cann", "ascend_toolkit_install.info", "package_name=x\nversion=9.1.0\n")
+    bin_folder = make_python3(tmp_path / "atc")
 
     def run(*arguments: str, **variables: str) -> tuple[int, str]:
         command = [sys.executable, PYTHON / "doctor.py", "--engine", "ascend", "--devices", "0"]
         command += ["--python", sys.executable, "--ais-python", sys.executable]
         command += ["--data", "set.bin", "--weights", "net.pth"]
         command += ["--unique-index", "data/set_unique.npy", "--inputs", "data/set_npu", *arguments]
-        env = os.environ | environment(**variables)
+        chosen = {"ASCEND_HOME_PATH": str(tmp_path / "cann"), **variables}
+        env = os.environ | environment(**chosen)
+        env["PATH"] = f"{bin_folder}:{env['PATH']}"
         result = subprocess.run(
             command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
         )
@@ -40,8 +47,10 @@ def package(folder: Path, name: str, text: str = "") -> None:
 def test_all_is_there(doctor):
     status, text = doctor()
     assert status == 0, text
-    assert "✗" not in text and text.count("✓") == 12
+    assert "✗" not in text and text.count("✓") == 16
     for word in ("set_env.sh", "atc", "npu-smi", "device 0", "ais_bench.infer", "aclruntime"):
+        assert f"✓ {word}" in text
+    for word in ("CANN 9.1.0", "python3 of atc", "packages of atc", "interpreter of ais_bench"):
         assert f"✓ {word}" in text
     for word in ("Python packages", "free disk", "verification set", "checkpoint"):
         assert f"✓ {word}" in text
@@ -59,7 +68,7 @@ def test_all_is_there(doctor):
         (("--chip", "310B1"), {}, "device 0 is a 310P3, not the 310B1", "chip name"),
         ((), {"PYTHONPATH": ""}, "ais_bench.infer: not installed", "AIS_PYTHON="),
         ((), {"PYTHONPATH": ""}, "aclruntime: ModuleNotFoundError", "aclruntime-*.whl"),
-        (("--ais-python", "/none/python"), {}, "ais_bench: /none/python is not", "make venv"),
+        (("--ais-python", "/none/python"), {}, "ais_bench: /none/python cannot", "AIS_PYTHON="),
         (("--data", "none.bin"), {}, "verification set none.bin", "DATA="),
         (("--weights", "none.pth"), {}, "checkpoint none.pth", "WEIGHTS="),
         (("--python", "/bin/false"), {}, "/bin/false runs", "PYTHON="),
@@ -94,9 +103,51 @@ def test_a_package_that_does_not_load(doctor, tmp_path):
 
 def test_npu_smi_is_not_needed_with_the_chip_named(doctor):
     status, text = doctor("--chip", "310P3", FAKE_NPU_SMI="fail")
-    assert status == 0 and "✗ npu-smi" in text and "not needed" in text
+    assert status == 0 and "✗ npu-smi" in text and "does not stop the run" in text
     status, text = doctor(ASCEND_SET_ENV="/none")
     assert status == 0 and f"✓ atc: {TOOLKIT}" in text
+
+
+def test_packages_of_atc_are_tried_one_by_one(doctor, tmp_path):
+    package(tmp_path / "atc/packages", "attr/__init__.py", "raise ImportError('broken')")
+    shutil.rmtree(tmp_path / "atc/packages/pathlib2")
+    status, text = doctor()
+    assert status == 1 and "✗ packages of atc: attrs, pathlib2 missing" in text
+    assert "-m pip install attrs pathlib2" in text
+
+
+def test_a_toolkit_that_does_not_tell_its_version(doctor, tmp_path):
+    (tmp_path / "cann/ascend_toolkit_install.info").write_text("version=7.0.0\n")
+    status, text = doctor()
+    assert status == 0 and "✗ CANN 7.0.0: nothing known about it" in text
+    (tmp_path / "cann/ascend_toolkit_install.info").unlink()
+    assert "✗ CANN: its version is not told (does not stop the run)" in doctor()[1]
+
+
+@pytest.mark.parametrize(
+    ("cann", "python", "numpy", "faults"),
+    [
+        ("6.0.1", "3.9.7", "1.21.6", 0),
+        ("6.0.1", "3.10.13", "1.21.6", 1),
+        ("6.0.1", "3.7.9", "1.14.0", 1),
+        ("8.0.RC2", "3.10.13", "1.24.4", 0),
+        ("8.0.RC3", "3.10.13", "1.18.5", 1),
+        ("8.0.RC2", "3.11.4", "1.24.4", 1),
+        ("8.0", "3.11.4", "1.24.4", 0),
+        ("8.0.0", "3.11.7", "1.26.0", 2),
+        ("8.5.0", "3.13.0", "1.26.4", 0),
+        ("8.5.0", "3.12.1", "2.0.1", 1),
+        ("9.1.0", "3.14.0", "2.4.0", 0),
+        ("7.0.0", "3.9.1", "1.21.6", None),
+        ("8.0.RC1", "3.9.1", "1.21.6", None),
+        ("8.2.0", "3.9.1", "1.21.6", None),
+    ],
+)
+def test_the_table_of_cann_python_and_numpy(cann, python, numpy, faults):
+    row = toolkit.needs(cann)
+    assert (row is None) == (faults is None)
+    if row:
+        assert len(toolkit.unmet(row, python, numpy)) == faults
 
 
 def test_disk_is_estimated(doctor, tmp_path):
