@@ -54,9 +54,22 @@ class Configuration:
         return net if name == net else f"{net} ({name})"
 
     @property
+    def variant(self) -> str:
+        """Of a model compiled for an NPU: plain, fused, AIPP or fused AIPP; empty for others."""
+        if "aipp" not in self.identity:
+            return ""
+        words = ["fused"] * (self["graph"] == "fused") + ["AIPP"] * self["aipp"]
+        return " ".join(words) or "plain"
+
+    @property
+    def engine(self) -> str:
+        """The engine, with the variant where that says more."""
+        return " ".join(filter(None, (self["engine"], self.variant.removeprefix("plain"))))
+
+    @property
     def label(self) -> str:
         """Engine, precision and batch size: what tells configurations of a group apart."""
-        return f"{self['engine']} {self['precision']}, batch {self['batch_size']}"
+        return f"{self.engine} {self['precision']}, batch {self['batch_size']}"
 
 
 def collect(results: Path, data: Path, model: Path) -> tuple[list[Configuration], list[str]]:
@@ -82,7 +95,7 @@ def collect(results: Path, data: Path, model: Path) -> tuple[list[Configuration]
 def _order(c: Configuration) -> tuple:
     # fp32 first: it is what the others are compared with.
     precision = (c["precision"] != "fp32", c["precision"])
-    return (c.network, c["dataset"], precision, c["engine"], c["batch_size"], c.folder.name)
+    return (c.network, c["dataset"], precision, c.engine, c["batch_size"], c.folder.name)
 
 
 def _load(folder: Path, data: Path, model: Path) -> Configuration:
@@ -117,6 +130,8 @@ def _check(record: dict[str, Any], path: Path) -> None:
     missing = [key for key in _IDENTITY if key not in record]
     wanted = "throughput_fps" if path.stem == "perf" else "accuracy_interval"
     missing += [] if wanted in record else [wanted]
+    # Without it a model for an NPU would be shown as one that it may not be.
+    missing += ["graph"] if "aipp" in record and "graph" not in record else []
     if missing:
         raise ChainError(f"{path} has no {missing[0]}; make it again with this version.")
     for key in ("net", "checkpoint"):

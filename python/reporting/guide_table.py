@@ -41,6 +41,9 @@ def text(folders: list[Path]) -> str:
             for key in ("net", "dataset", "device")
             if perf[key] != guide[key]
         ]
+        # The guide compiled the simplified graph, and normalised on the host.
+        other += ["graph is fused"] * (perf["graph"] == "fused")
+        other += ["input is normalised by AIPP"] * perf["aipp"]
         if other:
             lines.append(f"Compare with care: here the {', the '.join(other)}.")
             break

@@ -14,7 +14,7 @@ def speed_plots(configurations: list[Configuration]) -> list[Picture]:
     lines: dict[str, list[Configuration]] = {}
     for c in configurations:
         if c.perf:
-            key = f"{c.network}, {c.perf['engine']} {c.perf['precision']}, {c.perf['dataset']}"
+            key = f"{c.network}, {c.engine} {c.perf['precision']}, {c.perf['dataset']}"
             lines.setdefault(key, []).append(c)
     if not lines:
         return []

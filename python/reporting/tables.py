@@ -33,7 +33,7 @@ def results(configurations: list[Configuration]) -> Rows:
             [
                 c.network,
                 c["device"],
-                c["engine"],
+                c.engine,
                 c["precision"],
                 str(c["batch_size"]),
                 c["dataset"],
@@ -69,6 +69,25 @@ def _speed(c: Configuration) -> list[str]:
         return ["out of date", NONE, NONE]
     ms = c.perf["latency_ms"]
     return [f"{c.perf['throughput_fps']:.1f}", f"{ms['median']:.2f}", f"{ms['p99']:.2f}"]
+
+
+def npu_variants(configurations: list[Configuration]) -> Rows:
+    """Device-only fps of the same network on an NPU: plain, AIPP, fused and both, side by side.
+
+    They are for each device, beside the guide's where it measured that network on that chip.
+    """
+    variants = ("plain", "AIPP", "fused", "fused AIPP")
+    guide = figures()["guide"]
+    rows: dict[tuple, dict[str, str]] = {}
+    for c in configurations:
+        if c.variant and c.perf:
+            key = (c.network, c["device"], c["precision"], str(c["batch_size"]))
+            own = (c["net"], c["device"]) == (guide["net"], guide["device"])
+            fps = guide["fps"].get(key[-1], NONE) if own else NONE
+            cells = rows.setdefault(key, dict.fromkeys(variants, NONE) | {"guide": str(fps)})
+            cells[c.variant] = f"{c.perf['throughput_fps'] / len(c.perf['devices']):.1f}"
+    header = ["network", "chip", "precision", "batch", *variants, "guide's fps"]
+    return [header, *([*key, *cells.values()] for key, cells in rows.items())]
 
 
 def measures(members: list[Configuration]) -> Rows:
@@ -150,6 +169,16 @@ def parity(configurations: list[Configuration]) -> Rows:
                         _error(found.get("max_relative_error")),
                     ]
                 )
+        if found := c.identity.get("device_parity"):
+            rows.append(
+                [
+                    c["checkpoint"],
+                    str(c["batch_size"]),
+                    f"ONNX Runtime and {c['device']}, {c['precision']} {c.variant}",
+                    _number(found["min_cosine"], 8),
+                    _error(found["max_relative_error"]),
+                ]
+            )
     return rows
 
 
