@@ -27,10 +27,16 @@ UNIQUE_INDEX := data/$(SET)_unique.npy
 
 STEM := $(basename $(notdir $(WEIGHTS)))
 MODEL := model/$(STEM)
-STAGE := $(if $(filter 1,$(FUSE)),fused,sim)
 SIZES := $(sort 1 $(BS) $(BATCHES))
+STAGE := $(if $(filter 0,$(FUSE)),sim,fused)
+# An NPU gets the guide's own graph unless asked otherwise; its figures stand beside the guide's.
+# A model for one is named by what it is besides that.
+OM_STAGE := $(if $(filter 1,$(FUSE)),fused,sim)
+AIPP_NAME := $(if $(filter 1,$(AIPP)),_aipp)
+OM_VARIANT := $(filter _fused,_$(OM_STAGE))$(AIPP_NAME)
 
-run_on = result/$(patsubst model_%,%,$(STEM))_$(1)_$(ENGINE)_$(PRECISION)
+FILES_ENGINE := $(filter files,$(value ENGINE.$(ENGINE)))
+run_on = result/$(patsubst model_%,%,$(STEM))_$(1)_$(ENGINE)_$(PRECISION)$(if $(FILES_ENGINE),$(OM_VARIANT))
 RUN := $(call run_on,$(SET))
 
 ##@ Results
@@ -97,7 +103,7 @@ QUANTIZED := $(MODEL)_$(SET)_int8
 QUANTIZED_DEMO := $(MODEL)_peers_int8
 CALIBRATION := $(or $(CALIB),$(DATA))
 INT8_STAMP := $(QUANTIZED:model/%=model/.stamp/%)
-$(eval $(call stamp,$(INT8_STAMP),FUSE=$(FUSE) CALIB=$(CALIBRATION),$(CALIBRATION)))
+$(eval $(call stamp,$(INT8_STAMP),STAGE=$(STAGE) CALIB=$(CALIBRATION),$(CALIBRATION)))
 
 MIN_COSINE :=
 $(QUANTIZED_DEMO)/model.xml: MIN_COSINE := --min-cosine -1
@@ -109,28 +115,36 @@ $(QUANTIZED)/model.xml $(QUANTIZED_DEMO)/model.xml: %/model.xml: $(MODEL)_bs1_$(
 
 # ---- On an NPU: ONNX -> .om; crops -> one .bin an image and view
 
-AIS := $(or $(AIS_PYTHON),$(PY))
+AIS := $(or $(AIS_PYTHON),$(DETECTED_AIS_PYTHON),$(PY))
 NPU := $(or $(DEVICE),0)
-OM_PRECISION := fp16
-ifeq ($(ENGINE),ascend)
-OM_PRECISION := $(PRECISION)
-endif
-AIPP_NAME := $(if $(filter 1,$(AIPP)),_aipp)
 AIPP_OPTION := $(AIPP_NAME:_%=--%)
 UNIQUE_OPTION := $(if $(filter 1,$(UNIQUE)),--unique-index $(UNIQUE_INDEX))
 # fp16 is what atc makes by itself, so that only another precision is named.
-OM := $(patsubst %,_%,$(filter-out fp16,$(OM_PRECISION)))$(AIPP_NAME).om
+OM := $(patsubst %,_%,$(filter-out fp16,$(PRECISION)))$(OM_VARIANT).om
 # A model is for one chip, so the chip is part of what made it.
 OM_CHIP := $(or $(CHIP),$(DETECTED_CHIP))
 OM_STAMP := model/.stamp/$(STEM)_om$(OM:.om=)
-$(eval $(call stamp,$(OM_STAMP),CHIP=$(OM_CHIP:Ascend%=%) FUSE=$(FUSE) ATC_FLAGS=$(ATC_FLAGS),))
+$(eval $(call stamp,$(OM_STAMP),CHIP=$(OM_CHIP:Ascend%=%) ATC_FLAGS=$(ATC_FLAGS),))
+AIS_STAMP := result/.stamp/ais_python
+$(eval $(call stamp,$(AIS_STAMP),AIS_PYTHON=$(AIS),))
+PARITY_STAMP := $(OM_STAMP)_parity
+$(eval $(call stamp,$(PARITY_STAMP),DEVICE=$(NPU),))
 NPU_INPUTS := data/$(SET)_npu$(AIPP_NAME)
 INPUTS_STAMP := data/.stamp/$(notdir $(NPU_INPUTS))
 $(eval $(call stamp,$(INPUTS_STAMP),UNIQUE=$(UNIQUE),))
 
-$(SIZES:%=$(MODEL)_bs%$(OM)): $(MODEL)_bs%$(OM): $(MODEL)_bs%_$(STAGE).onnx $(OM_STAMP) $(call by,build_om)
-	$(STEP) atc $@ python/build_om.py --onnx $< --batch-size $* --precision $(OM_PRECISION) $(CHIP:%=--chip %) \
-		$(AIPP_OPTION) --flags=$(call quote,$(ATC_FLAGS)) --log result/log/atc_$(@F).log --out $@
+$(SIZES:%=$(MODEL)_bs%$(OM)): $(MODEL)_bs%$(OM): $(MODEL)_bs%_$(OM_STAGE).onnx $(OM_STAMP) $(call by,build_om)
+	$(STEP) atc $@ python/build_om.py --onnx $< --graph $(OM_STAGE) --batch-size $* --precision $(PRECISION) \
+		$(CHIP:%=--chip %) $(AIPP_OPTION) --flags=$(call quote,$(ATC_FLAGS)) --log result/log/atc_$(@F).log --out $@
+
+# The gate on the device. Only a goal that runs the model must have one.
+NEEDED := $(if $(filter-out om om-all om-lint npu-inputs,$(MAKECMDGOALS)),--needed)
+AIS_BENCH = --om $< --batch-size $* --devices $(NPU) --python $(call quote,$(AIS)) \
+	--log result/log/$(notdir $(@D))_$(basename $(@F)).log
+
+$(SIZES:%=$(MODEL)_bs%$(OM).parity.json): $(MODEL)_bs%$(OM).parity.json: $(MODEL)_bs%$(OM) \
+		$(MODEL)_bs%_$(OM_STAGE).onnx $(PARITY_STAMP) $(AIS_STAMP) $(call by,check_om)
+	$(STEP_ALONE) on-device $< python/check_om.py $(AIS_BENCH) --onnx $(MODEL)_bs$*_$(OM_STAGE).onnx $(NEEDED) --out $@
 
 $(NPU_INPUTS).json: $(LABELS) $(INPUTS_STAMP) $(call beside,$(NPU_INPUTS)) $(call by,write_npu_inputs)
 	$(STEP_ALONE) npu-inputs $(NPU_INPUTS) python/write_npu_inputs.py --crops $(CROPS) $(UNIQUE_OPTION) \
@@ -140,14 +154,15 @@ $(NPU_INPUTS).json: $(LABELS) $(INPUTS_STAMP) $(call beside,$(NPU_INPUTS)) $(cal
 
 RUN_STAMP := $(RUN:result/%=result/.stamp/%_run)
 PERF_STAMP := $(RUN:result/%=result/.stamp/%_perf)
-$(eval $(call stamp,$(RUN_STAMP),MODEL=$(MODEL) FUSE=$(FUSE) UNIQUE=$(UNIQUE) EP=$(EP) THREADS=$(THREADS) \
-	STREAMS=$(STREAMS) TORCH_DEVICE=$(TORCH_DEVICE) TORCH_MODE=$(TORCH_MODE) DEVICE=$(NPU) AIPP=$(AIPP) \
-	OUTFMT=$(OUTFMT) AIS_PYTHON=$(AIS_PYTHON),))
+$(eval $(call stamp,$(RUN_STAMP),MODEL=$(MODEL) STAGE=$(if $(FILES_ENGINE),$(OM_STAGE),$(STAGE)) \
+	UNIQUE=$(UNIQUE) EP=$(EP) THREADS=$(THREADS) STREAMS=$(STREAMS) TORCH_DEVICE=$(TORCH_DEVICE) TORCH_MODE=$(TORCH_MODE) DEVICE=$(NPU),))
+SET_STAMP := $(RUN:result/%=result/.stamp/%_set)
+$(eval $(call stamp,$(SET_STAMP),OUTFMT=$(OUTFMT),))
 $(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
 
-ENGINE_MODULE :=
-ifeq ($(filter files,$(value ENGINE.$(ENGINE))),)
 ENGINE_MODULE := engines/$(ENGINE)
+ifndef FILES_ENGINE
+INFERRED := embeddings.npy
 RUN_MODEL := $(MODEL)_bs%_$(STAGE).onnx
 ifeq ($(PRECISION),int8)
 RUN_MODEL := $(QUANTIZED)/model.xml
@@ -176,31 +191,39 @@ $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(RUN_MODEL) $(LABELS) $(
 $(SIZES:%=$(RUN)_bs%/tune.json): $(RUN)_bs%/tune.json: $(RUN_MODEL) $(LABELS) $(call by,tune $(ENGINE_MODULE))
 	$(STEP_ALONE) tune $@ python/tune.py --model $< $(CONFIGURATION) --out $@
 else
-# ais_bench runs files, not arrays in this process.
-AIS_BENCH = --om $< --crops $(CROPS) --batch-size $* --devices $(NPU) --outfmt $(OUTFMT) --python $(call quote,$(AIS)) \
-	--log result/log/$(notdir $(@D))_$(basename $(@F)).log
+# ais_bench runs files, not arrays in this process; its outputs stay beside the record of the run.
+INFERRED := run.json
+EMBED_OUTPUTS = $(STEP) embed $(1)/embeddings.npy python/embed_npu.py --outputs $(1)/ais_bench --run $(1)/run.json \
+	--crops $(CROPS) --unique-index $(UNIQUE_INDEX) --out $(1)/embeddings.npy
+$(foreach size,$(SIZES),$(eval $(RUN)_bs$(size)/run.json: $(call beside,$(RUN)_bs$(size)/ais_bench)))
+$(SIZES:%=$(RUN)_bs%/run.json): $(RUN)_bs%/run.json: $(MODEL)_bs%$(OM) $(MODEL)_bs%$(OM).parity.json \
+		$(NPU_INPUTS).json $(RUN_STAMP) $(SET_STAMP) $(call by,infer_npu)
+	$(STEP_ALONE) ais_bench $@ python/infer_npu.py $(AIS_BENCH) --crops $(CROPS) --inputs $(NPU_INPUTS).json \
+		--outfmt $(OUTFMT) $(UNIQUE_OPTION) --outputs $(@D)/ais_bench --run $@
 
-$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(MODEL)_bs%$(OM) $(NPU_INPUTS).json $(RUN_STAMP) \
-		$(call by,embed_npu)
-	$(STEP_ALONE) ais_bench $@ python/embed_npu.py $(AIS_BENCH) --inputs $(NPU_INPUTS).json $(UNIQUE_OPTION) \
-		--out $@ --run $(@D)/run.json
+$(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(RUN)_bs%/run.json $(LABELS) $(call by,embed_npu)
+	$(call EMBED_OUTPUTS,$(@D))
 
-$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%$(OM) $(LABELS) $(RUN_STAMP) $(PERF_STAMP) \
-		$(call by,benchmark_npu)
-	$(STEP_ALONE) ais_bench $@ python/benchmark_npu.py $(AIS_BENCH) --warmup $(WARMUP) $(LOOP:%=--loop %) --out $@
+$(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%$(OM) $(MODEL)_bs%$(OM).parity.json $(LABELS) \
+		$(RUN_STAMP) $(PERF_STAMP) $(call by,benchmark_npu)
+	$(STEP_ALONE) ais_bench $@ python/benchmark_npu.py $(AIS_BENCH) --crops $(CROPS) --warmup $(WARMUP) \
+		$(LOOP:%=--loop %) --out $@
 endif
 
 # ---- Embeddings and labels -> accuracy
 
 $(SIZES:%=$(RUN)_bs%/accuracy.json): $(RUN)_bs%/accuracy.json: $(RUN)_bs%/embeddings.npy $(call by,score)
-	$(STEP) score $@ python/score.py --embeddings $< --run $(@D)/run.json --labels $(LABELS) --out $@
+	$(call SCORE,$(@D))
+SCORE = $(STEP) score $(1)/accuracy.json python/score.py --embeddings $(1)/embeddings.npy --run $(1)/run.json \
+	--labels $(LABELS) --out $(1)/accuracy.json
 
 # ---- Results, shown; what can be known before work begins is checked first
 
 ABLE := result/.stamp/able_$(subst $(space),_,$(strip $(ENGINE) $(PRECISION) $(EP) $(TORCH_DEVICE) $(TORCH_MODE)))
-$(ABLE): $(call by,check_engine $(ENGINE_MODULE)) | $(ENVIRONMENT)
+$(ABLE): $(call by,check_engine $(ENGINE_MODULE)) $(if $(FILES_ENGINE),$(AIS_STAMP)) | $(ENVIRONMENT)
 	@$(RUN_DOOR) python/check_engine.py --engine $(ENGINE) --precision $(PRECISION) $(EP:%=--provider %) \
-		$(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) --out $@
+		$(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) \
+		$(if $(FILES_ENGINE),--ais-python $(call quote,$(AIS))) --out $@
 READY := $(DATA) $(WEIGHTS) $(ABLE)
 
 demo: $(DEMO_DATA) $(DEMO_WEIGHTS) ## The whole chain on made-up data: needs no download

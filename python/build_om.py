@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnx
 
-from ascend import aipp, atc, npu, run_record
+from ascend import aipp, atc, atc_graph, npu, run_record
 from common.checksum import sha256
 from common.errors import ChainError, exit_with
 from common.files import replacing, write_json
@@ -22,7 +22,7 @@ def convert(model: onnx.ModelProto, arguments: list[str], log: Path, folder: Pat
     The ``log`` is kept. Raises ``ChainError`` with a reading of atc's answer where it does not
     succeed.
     """
-    # One self-contained file; atc does not find weights beside a graph.
+    # One self-contained file: older versions of atc do not find weights beside a graph.
     onnx.save(model, folder / atc.ONNX)
     if f"--insert_op_conf={atc.AIPP}" in arguments:
         (folder / atc.AIPP).write_text(aipp.config(), encoding="utf-8")
@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--chip", help="chip name (default: ask npu-smi)")
     parser.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
     parser.add_argument("--aipp", action="store_true", help="uint8 NHWC input, normalised by AIPP")
+    parser.add_argument("--graph", choices=("sim", "fused"), required=True, help="its stage")
     parser.add_argument("--flags", default="", help="further flags for atc, separated by blanks")
     parser.add_argument("--log", type=Path, required=True, help="file for atc's output")
     parser.add_argument("--out", type=Path, required=True, help=".om file to write")
@@ -65,7 +66,8 @@ def main() -> None:
     extra = args.flags.split()
     precision = atc.precision_of(args.precision, extra)
 
-    model = onnx.load(str(args.onnx))
+    model = atc_graph.prepare(args.onnx)
+    atc_graph.refuse(args.onnx, model)
     (image,) = model.graph.input
     if image.type.tensor_type.shape.dim[0].dim_value != args.batch_size:
         raise ChainError(
@@ -97,6 +99,7 @@ def main() -> None:
                 "soc_version": soc_version,
                 "precision": precision,
                 "aipp": args.aipp,
+                "graph": args.graph,
                 "atc_flags": arguments,
                 "exported_with": {"torch": metadata["torch"], "opset": int(metadata["opset"])},
                 "weights_sha256": metadata["weights_sha256"],

@@ -15,10 +15,15 @@ def main() -> None:
     parser.add_argument("--provider", help="execution provider of onnxruntime")
     parser.add_argument("--device", help="device of torch")
     parser.add_argument("--mode", help="mode of torch")
+    parser.add_argument("--ais-python", help="interpreter that has ais_bench")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write where it can")
     args = parser.parse_args()
     options = engines.Options(
-        precision=args.precision, provider=args.provider, device=args.device, mode=args.mode
+        precision=args.precision,
+        provider=args.provider,
+        device=args.device,
+        mode=args.mode,
+        ais_python=args.ais_python,
     )
     engines.check(args.engine, options)
     write_json(args.out, options._asdict() | {"engine": args.engine})

@@ -54,8 +54,8 @@ def build_group(members: list[Configuration], data: Path, number: int) -> Group:
             if picture:
                 write_bytes(c.folder / f"{name}.png", picture.light)
         # Batch sizes give the same distances; one histogram tells for all of them.
-        if (c["engine"], c["precision"]) not in drawn:
-            drawn.add((c["engine"], c["precision"]))
+        if (c.engine, c["precision"]) not in drawn:
+            drawn.add((c.engine, c["precision"]))
             pictures.append(own["histogram"])
     if curve := plots.roc_plot(members):
         pictures.insert(0, curve)
@@ -113,6 +113,7 @@ def main() -> None:
         write_bytes(args.html.with_name(f"{name}.png"), picture.light)
     content = {
         "results": tables.results(configurations),
+        "npu_variants": tables.npu_variants(configurations),
         "speed": speed,
         "groups": [
             build_group(members, args.data, number)

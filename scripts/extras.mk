@@ -3,7 +3,7 @@
 
 ##@ Single steps
 
-.PHONY: preprocess onnx onnx-all sim sim-all fuse fuse-all quantize om om-all npu-inputs
+.PHONY: preprocess onnx onnx-all sim sim-all fuse fuse-all quantize om om-all om-lint npu-inputs infer postprocess
 
 preprocess: $(LABELS) ## DATA -> decoded crops and labels in data/
 onnx: $(MODEL)_bs$(BS).onnx ## WEIGHTS -> ONNX of batch size BS
@@ -14,9 +14,18 @@ fuse: $(MODEL)_bs$(BS)_fused.onnx ## Simplified ONNX -> fewer nodes, exactly -> 
 fuse-all: $(BATCHES:%=$(MODEL)_bs%_fused.onnx) ## The same for each of BATCHES
 quantize: $(QUANTIZED)/model.xml ## ONNX -> INT8 model for OpenVINO, compared with fp32
 	@$(RUN_DOOR) python/show.py $(QUANTIZED)/quant.json
-om: $(MODEL)_bs$(BS)$(OM) ## ONNX -> .om of batch size BS, by atc
-om-all: $(BATCHES:%=$(MODEL)_bs%$(OM)) ## The same for each of BATCHES
+OM_PRODUCTS := $(OM) $(OM).parity.json
+om: $(OM_PRODUCTS:%=$(MODEL)_bs$(BS)%) ## ONNX -> .om of batch size BS, by atc; compared on the device
+om-all: $(foreach size,$(BATCHES),$(OM_PRODUCTS:%=$(MODEL)_bs$(size)%)) ## The same for each of BATCHES
+om-lint: $(or $(ONNX),$(MODEL)_bs$(BS)_$(OM_STAGE).onnx) | $(ENVIRONMENT) ## Would atc take ONNX? Needs no toolkit
+	@$(RUN_DOOR) python/lint_om.py --onnx $< $(if $(ONNX),,--as-om)
 npu-inputs: $(NPU_INPUTS).json ## Decoded set -> one .bin an image and view, for ais_bench
+infer: $(READY) $(RUN)_bs$(BS)/$(INFERRED) ## Run DATA at batch size BS; what it gives stays in result/
+# However old: of OUTFMT= and UNIQUE= it takes those that infer was given.
+postprocess: $(LABELS) ## Score what infer left, without running it again
+	$(if $(FILES_ENGINE),$(call EMBED_OUTPUTS,$(RUN)_bs$(BS)))
+	$(call SCORE,$(RUN)_bs$(BS))
+	@$(RUN_DOOR) python/show.py $(RUN)_bs$(BS)/accuracy.json
 
 ##@ Data and weights
 
@@ -140,7 +149,7 @@ $(DEV_ENVIRONMENT): requirements-dev.txt $(ENVIRONMENT)
 	$(STEP) venv $(VENV) scripts/venv.sh $(call quote,$(PYTHON)) $(VENV) requirements-dev.txt
 	@touch $@
 
-test: $(DEV_ENVIRONMENT) ## All tests
+test: $(DEV_ENVIRONMENT) ## All tests but those of minutes each (pytest -m long)
 	@$(RUN_DOOR) -m pytest -n 2 --dist loadfile tests
 lint: $(DEV_ENVIRONMENT) ## Check style and formatting
 	@$(RUN_DOOR) -m ruff check .

@@ -16,6 +16,7 @@ ifeq ($(SETUP),STOP)
 $(error Nothing was run)
 endif
 DETECTED_ENGINE := $(patsubst ENGINE=%,%,$(filter ENGINE=%,$(SETUP)))
+DETECTED_AIS_PYTHON := $(patsubst AIS_PYTHON=%,%,$(filter AIS_PYTHON=%,$(SETUP)))
 DETECTED_CHIP := $(patsubst CHIP=%,%,$(filter CHIP=%,$(SETUP)))
 DEFAULT_PRECISION := $(patsubst PRECISION=%,%,$(filter PRECISION=%,$(SETUP)))
 

@@ -65,11 +65,17 @@ for name in "${names[@]}"; do
     if [[ $k == *\?* || $name == ENGINE ]]; then
         [ -n "$v" ] || continue
     fi
-    case ${k/\?/} in
+    k=${k/\?/}
+    case $k in
     network) one_of "${networks[@]%.py}" ;;
     engine) one_of "${engines[@]}" ;;
-    choice*) one_of ${k#choice* } ;;
+    choice*) one_of ${k#choice } ;;
     switch) [ -z "$v" ] || one_of 0 1 ;;
+    between*)
+        read -r _ low high <<<"$k"
+        like "$NUMBER" "choose from $low to $high"
+        [[ $v -ge $low && $v -le $high ]] || fail "$name=$v is not allowed; choose from $low to $high"
+        ;;
     number) like "$NUMBER" "give one positive integer" ;;
     numbers) like "$NUMBER( +$NUMBER)*" "give positive integers" ;;
     word) like '[[:alnum:]_]+' "give one name of letters, digits and _" ;;
@@ -136,21 +142,49 @@ chip() { # The name that all devices of npu-smi's listing share; nothing where t
     answer+=("CHIP=$name")
 }
 
+has_ais_bench() { # Only looked for, not imported: this runs at every start of make. Python 3.7.
+    command -v "$1" >/dev/null && "$1" -c 'import importlib.util as u, sys
+try: found = all(map(u.find_spec, ("numpy", "aclruntime", "ais_bench.infer")))
+except ImportError: found = None
+sys.exit(not found)' 2>/dev/null </dev/null
+}
+find_ais_python() { # AIS_PYTHON, or the first interpreter that has ais_bench; fails where none has.
+    local python candidates=("${value[AIS_PYTHON]}")
+    if [ -z "${value[AIS_PYTHON]}" ]; then
+        # The chain's own comes last: wheels of aclruntime are for older versions than it is.
+        candidates=(python3 python3.{7..11} "${value[PY]}")
+    fi
+    for python in "${candidates[@]}"; do
+        if has_ais_bench "$python"; then
+            python=$(command -v "$python")
+            [[ $python == *[[:space:]]* ]] || answer+=("AIS_PYTHON=$python")
+            return 0
+        fi
+    done
+    return 1
+}
+
 engine=${value[ENGINE]}
+# An .om is for ascend, also where it is only converted.
+om_goals='' other_goals=''
+for goal in $goals; do
+    case $goal in
+    om | om-all | om-lint | npu-inputs) om_goals=yes ;;
+    *) other_goals=yes ;;
+    esac
+done
+if [ -z "$engine$other_goals" ]; then
+    engine=ascend
+    answer+=("ENGINE=ascend")
+fi
 if [ -z "$engine" ]; then
     engine=openvino lacking=
     if command -v npu-smi >/dev/null; then
         . scripts/cann.sh
-        python=("${value[AIS_PYTHON]:-${value[PY]}}")
-        command -v "${python[0]}" >/dev/null || python=("${value[PYTHON]}" -S)
-        # Only looked for, not imported: this runs at every start of make.
         if ! command -v atc >/dev/null && [ ! -r "$ASCEND_SET_ENV" ]; then
-            lacking="atc is not on PATH and $ASCEND_SET_ENV is not there"
-        elif ! "${python[@]}" -c 'import importlib.util as u, sys
-try: found = u.find_spec("aclruntime") and u.find_spec("ais_bench.infer")
-except ImportError: found = None
-sys.exit(not found)' 2>/dev/null; then
-            lacking="${python[0]} has no ais_bench.infer and aclruntime"
+            lacking="atc is not on PATH and ${ASCEND_SET_ENV:-set_env.sh} is not there"
+        elif ! find_ais_python; then
+            lacking="${value[AIS_PYTHON]:-python3} has no ais_bench.infer and aclruntime"
         elif ! ask_npu_smi; then
             lacking="npu-smi info fails"
         fi
@@ -161,8 +195,12 @@ sys.exit(not found)' 2>/dev/null; then
         fi
     fi
     answer+=("ENGINE=$engine")
+elif [ "$engine" = ascend ]; then
+    find_ais_python || true
 fi
-if [ -z "${value[CHIP]}" ] && { [ "$engine" = ascend ] || [[ " $goals " == *" om"* ]]; }; then
+[ -z "$om_goals" ] || [ "$engine" = ascend ] ||
+    fail "ENGINE=$engine has no .om; add ENGINE=ascend, or run that step alone"
+if [ -z "${value[CHIP]}" ] && [ "$engine" = ascend ]; then
     [ -n "$listing" ] || ! command -v npu-smi >/dev/null || ask_npu_smi || true
     chip
 fi
@@ -184,7 +222,6 @@ elif [[ "$precisions " != *" ${value[PRECISION]} "* ]]; then
 fi
 # A goal that names what it makes takes the variables of that.
 case " $goals " in
-*" om "* | *" om-all "* | *" npu-inputs "*) words+=${engine_words[ascend]} ;;
 *" quantize "* | *" bench-chain "* | *" bench-peers "* | *" peak "*) words+=${engine_words[openvino]} ;;
 *" doctor "*) words+=${engine_words[ascend]} ;;
 esac
@@ -217,10 +254,15 @@ there() { # there VARIABLE FILE [URL]
     found=$(missing "$1" "$2" "${3:-}")
     [ -z "$found" ] || fail "$found"
 }
+for_atc() {
+    [[ ${value[OPSET]} -ge 11 && ${value[OPSET]} -le 17 ]] ||
+        fail "OPSET=${value[OPSET]} is not for atc, which reads 11 to 17; choose one of those, or another ENGINE="
+}
 [ -z "${value[CALIB]}" ] || there CALIB "${value[CALIB]}"
+[[ -z ${value[ONNX]} || -e ${value[ONNX]} ]] || fail "ONNX=${value[ONNX]} is missing; name an ONNX file"
 for goal in $goals; do
     case $goal in
-    accuracy | accuracy-all | perf | perf-all | tune | tune-all | profile | quantize | bench-chain)
+    accuracy | accuracy-all | infer | perf | perf-all | tune | tune-all | profile | quantize | bench-chain)
         if [ "$goal" = accuracy ] && [ -n "${value[DATASETS]}" ]; then
             for set in ${value[DATASETS]}; do there DATASETS "data/$set.bin"; done
         else
@@ -228,8 +270,13 @@ for goal in $goals; do
         fi
         there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}"
         ;;
+    om-lint) [ -n "${value[ONNX]}" ] || there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}" ;;
     verify | onnx* | sim* | fuse* | om* | convert-weights) there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}" ;;
-    preprocess | npu-inputs) there DATA "${value[DATA]}" "${value[DATA_URL]}" ;;
+    preprocess | npu-inputs | postprocess) there DATA "${value[DATA]}" "${value[DATA_URL]}" ;;
+    esac
+    case $goal in
+    accuracy* | infer | perf* | demo) [ "$engine" != ascend ] || for_atc ;;
+    om | om-all) for_atc ;;
     esac
     case $goal in
     tune | tune-all | verify)

@@ -29,8 +29,8 @@ CHECK ?=
 THREADS ?=
 ## {number?} Batches that are worked on at a time in throughput mode; empty: likewise
 STREAMS ?=
-## {switch} 1 rewrites the simplified graph so that fewer nodes remain, exactly; 0 runs it as it is
-FUSE ?= 1
+## {switch} 1 rewrites the simplified graph so that fewer nodes remain, exactly; 0 runs it as it is; empty: 0 for .om, else 1
+FUSE ?=
 ## {path?} Set that PRECISION=int8 is calibrated on; empty: a sample of DATA
 CALIB ?=
 ## {word?} Execution provider; empty: CPUExecutionProvider
@@ -45,7 +45,7 @@ LOOP ?=
 WARMUP ?= 5
 ## {switch} 1 runs each different image of a set once; 0 runs every entry
 UNIQUE ?= 1
-## {number} ONNX operator set
+## {between 9 20} ONNX operator set; .om takes 11 to 17
 OPSET ?= 11
 ## {choice builtin reference} Class to export: reference is the public implementation's, by make patch
 BACKBONE ?= builtin
@@ -60,10 +60,12 @@ CHIP ?=
 AIPP ?= 0
 ## {flags?} Further flags for atc
 ATC_FLAGS ?=
-## {choice NPY BIN} Format of ais_bench's outputs
+## {choice NPY BIN TXT} Format of ais_bench's outputs
 OUTFMT ?= NPY
-## {text} Interpreter that has ais_bench and aclruntime; empty: the chain's own
+## {text} Interpreter that has ais_bench and aclruntime; empty: look for python3, python3.7 to 3.11, PYTHON
 AIS_PYTHON ?=
+## {path?} ONNX file for om-lint; empty: what om gives to atc
+ONNX ?=
 
 ##@ Data and weights
 

@@ -25,6 +25,10 @@ _FIXED = {
 MODES = {"fp16": "force_fp16", "fp32": "must_keep_origin_dtype"}
 _MODE = "--precision_mode"
 
+_PYTHON = (
+    "a Python package that atc needs is missing in the python3 on PATH; make doctor tells which "
+    "and how to install it"
+)
 _CODES = {
     "EZ0501": "an operator's definition (IR) is not registered: this CANN does not know it",
     "EZ3002": "an operator is not supported on this chip",
@@ -32,6 +36,9 @@ _CODES = {
     "EZ9010": "no parser for an operator of this ONNX version: try another OPSET=",
     "E19010": "no parser for an operator of this ONNX version: try another OPSET=",
     "E20001": "an operator's kernel could not be compiled",
+    "E40001": _PYTHON,
+    "E40020": _PYTHON,
+    "E40021": f"an operator could not be compiled, often because {_PYTHON}",
 }
 _CODE = re.compile(r"\bE[A-Z]?\d{4,5}\b")
 _RELEVANT = re.compile(r"\bE[A-Z]?\d{4,5}\b|ERROR|error|failed|Solution|Cause", re.ASCII)

@@ -1,44 +1,49 @@
 """What ais_bench wrote for a set -> one vector for each input, every one accounted for."""
 
+import hashlib
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 
 from ascend.ais_bench import Part
 from common.errors import ChainError
+from common.files import replacing
 from common.shapes import DIMENSION
 
+FORMATS = ("NPY", "BIN", "TXT")
 # The network ends in a division by the length; fp16 leaves about 1e-3 of error in it.
 _LENGTH_TOLERANCE = 0.05
 
 
-def collect(parts: list[Part], stems: list[str], outfmt: str, batch_size: int) -> np.ndarray:
-    """Return the outputs for the inputs ``stems`` in their order, float32 (len(stems), 512).
+def names_of(stems: list[str], outfmt: str) -> list[str]:
+    """Return the names of the outputs for the inputs ``stems``: ``<stem>_0.<npy|bin|txt>``."""
+    return [f"{stem}_0.{outfmt.lower()}" for stem in stems]
 
-    Raises ``ChainError`` where one is missing, extra, doubled, of the wrong size, not finite
-    or not of unit length, or where the number of executions shows another batch size.
+
+def keep(parts: list[Part], stems: list[str], outfmt: str, batch_size: int, folder: Path) -> str:
+    """Move the outputs for the inputs ``stems`` into ``folder``, as all that it holds.
+
+    Returns their checksum. Raises ``ChainError``, and leaves ``folder`` as it was, where one is
+    missing, extra or doubled, where the number of executions shows another batch size, or for
+    what ``load`` refuses.
     """
-    suffix = outfmt.lower()
     where: dict[str, Path] = {}
     for part in parts:
-        listed = sorted(part.outputs)
-        written = sorted(p.name for p in part.folder.iterdir()) if part.folder.is_dir() else []
-        if listed != written:
-            odd = min(set(listed) ^ set(written), default="a file twice")
-            raise ChainError(f"{part.folder} and its summary disagree about {odd}; run make again.")
-        executions = math.ceil(len(listed) / batch_size)
-        if len(part.times_ms) != executions:
+        written = {p.name for p in part.folder.iterdir()} if part.folder.is_dir() else set()
+        if odd := set(part.outputs) ^ written:
             raise ChainError(
-                f"ais_bench ran {len(part.times_ms)} batches on device {part.device} for "
-                f"{len(listed)} inputs, not {executions}: the model's batch size is not "
-                f"{batch_size}; remove the .om and run make again."
+                f"the outputs of device {part.device} and its summary disagree about {min(odd)}; "
+                "run make again."
             )
-        for name in listed:
+        for name in part.outputs:
             if name in where:
-                raise ChainError(f"ais_bench wrote {name} on two devices; run with one DEVICE=.")
+                raise ChainError(
+                    f"ais_bench wrote {name} twice; run make again, if need be with one DEVICE=."
+                )
             where[name] = part.folder / name
-    names = [f"{stem}_0.{suffix}" for stem in stems]
+    names = names_of(stems, outfmt)
     missing, extra = set(names) - set(where), set(where) - set(names)
     if missing or extra:
         what = f"lacks {min(missing)}" if missing else f"has {min(extra)}, which belongs to nothing"
@@ -46,9 +51,43 @@ def collect(parts: list[Part], stems: list[str], outfmt: str, batch_size: int) -
             f"ais_bench wrote {len(where)} outputs for {len(names)} inputs and {what}; "
             "run make again."
         )
+    for part in parts:
+        executions = math.ceil(len(part.outputs) / batch_size)
+        if len(part.times_ms) != executions:
+            raise ChainError(
+                f"ais_bench ran {len(part.times_ms)} batches on device {part.device} for "
+                f"{len(part.outputs)} inputs, not {executions}: the model's batch size is not "
+                f"{batch_size}; remove the .om and run make again."
+            )
+    mask = os.umask(0)
+    os.umask(mask)
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        for name, path in where.items():
+            # What ais_bench made is private.
+            path.chmod(0o666 & ~mask)
+            path.rename(temporary / name)
+        return load(temporary, stems, outfmt)[1]
+
+
+def load(folder: Path, stems: list[str], outfmt: str) -> tuple[np.ndarray, str]:
+    """Return the outputs for the inputs ``stems`` in their order, and a checksum of all of them.
+
+    float32 (len(stems), 512); the SHA-256 is of the files' contents in that order. Raises
+    ``ChainError`` where ``folder`` holds other files, or one of the wrong size or type, not
+    finite or not of unit length.
+    """
+    names = names_of(stems, outfmt)
+    found = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    if odd := found ^ set(names):
+        how = "lacks" if min(odd) not in found else "holds the foreign file"
+        raise ChainError(f"{folder} {how} {min(odd)}; remove it and run make infer again.")
     result = np.empty((len(names), DIMENSION), np.float32)
+    digest = hashlib.sha256()
     for row, name in zip(result, names, strict=True):
-        row[:] = read(where[name])
+        path = folder / name
+        digest.update(path.read_bytes())
+        row[:] = read(path)
     lengths = np.linalg.norm(result, axis=1)
     bad = ~(np.abs(lengths - 1) < _LENGTH_TOLERANCE)
     if bad.any():
@@ -58,25 +97,33 @@ def collect(parts: list[Part], stems: list[str], outfmt: str, batch_size: int) -
             f"the NPU's output for input {stems[index]} is {how} instead of 1 "
             f"({int(bad.sum())} of {len(bad)} are wrong); check the weights and PRECISION."
         )
-    return result
+    return result, digest.hexdigest()
 
 
 def read(path: Path) -> np.ndarray:
-    """Return the vector in ``path``, float32 (512,): .npy, or .bin of raw float32.
+    """Return the vector in ``path``, float32 (512,): .npy, .txt, or .bin of raw float32.
 
-    Raises ``ChainError`` where it has another size or type.
+    Text has six decimals, so that a value is off by up to 5e-7. Raises ``ChainError`` where
+    the file holds another size or type.
     """
-    if path.suffix == ".npy":
-        try:
+    data = path.read_bytes()
+    try:
+        if path.suffix == ".npy":
             values = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ChainError(f"{path} is not an array ({error}); run make again.") from None
-        shown = f"{values.dtype} {values.shape}"
-    else:
-        data = path.read_bytes()
-        values = np.frombuffer(data[: len(data) // 4 * 4], np.float32)
-        shown = f"{len(data)} bytes"
-    # Some converters leave the output in fp16; .npy says so, .bin could not.
+            shown = f"{values.dtype} {values.shape}"
+        elif path.suffix == ".txt":
+            values = np.array(data.decode("ascii").split(), np.float32)
+            shown = f"{len(values)} numbers"
+        else:
+            values = np.frombuffer(data[: len(data) // 4 * 4], np.float32)
+            shown = f"{len(data)} bytes"
+    except (ValueError, EOFError) as error:
+        raise ChainError(
+            f"the output {path.name} is not an array ({error}); run make again."
+        ) from None
+    # Some converters leave the output in fp16; .npy says so, the others could not.
     if values.dtype not in (np.float32, np.float16) or values.size != DIMENSION:
-        raise ChainError(f"{path} holds {shown} instead of {DIMENSION} float32; rebuild the .om.")
+        raise ChainError(
+            f"the output {path.name} holds {shown} instead of {DIMENSION} float32; rebuild the .om."
+        )
     return values.reshape(DIMENSION)

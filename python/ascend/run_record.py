@@ -2,37 +2,31 @@
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from ascend.ais_bench import Job
+from ascend.interpreter import describe
+from ascend.toolkit import cann_version
 from common.checksum import sha256
 from common.errors import ChainError
 from common.machine import versions
+from common.records import read_json
 from dataset.crops import open_crops, set_name
-
-# Asked of the interpreter that runs ais_bench, which may be another one.
-_ASK = """
-import importlib.metadata as m, json, platform
-found = {"python_of_ais_bench": platform.python_version()}
-for name in ("ais_bench", "aclruntime"):
-    try: found[name] = m.version(name)
-    except m.PackageNotFoundError: pass
-print(json.dumps(found))
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that the set's run and the benchmark share to ``parser``."""
-    parser.add_argument("--om", type=Path, required=True, help="model, its record beside it")
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    """Add the options of everything that runs ais_bench to ``parser``."""
+    parser.add_argument("--om", type=Path, required=True, help="model, its records beside it")
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--devices", type=_devices, required=True, help="numbers, e.g. 0,1")
-    parser.add_argument("--outfmt", choices=("NPY", "BIN"), default="NPY")
     parser.add_argument("--python", required=True, help="interpreter that has ais_bench")
     parser.add_argument("--log", type=Path, required=True, help="file for ais_bench's output")
+
+
+def job(args: argparse.Namespace, folder: Path, limit_s: float) -> Job:
+    """Return the job that ``args`` of ``add_arguments`` name, on synthetic input."""
+    return Job(args.python, args.om, args.batch_size, args.devices, folder, args.log, limit_s)
 
 
 def _devices(text: str) -> list[int]:
@@ -42,6 +36,11 @@ def _devices(text: str) -> list[int]:
 def path_of(om: Path) -> Path:
     """Return the name of the record of the model ``om``."""
     return om.with_name(om.name + ".json")
+
+
+def parity_path(om: Path) -> Path:
+    """Return the name of the comparison of the model ``om`` on its device with ONNX Runtime."""
+    return om.with_name(om.name + ".parity.json")
 
 
 def load_model_record(om: Path, batch_size: int) -> dict[str, Any]:
@@ -61,7 +60,20 @@ def load_model_record(om: Path, batch_size: int) -> dict[str, Any]:
     return record
 
 
-def record(args: argparse.Namespace, model: dict[str, Any]) -> dict[str, Any]:
+def load_parity(om: Path, model: dict[str, Any]) -> dict[str, Any]:
+    """Return what the device gave for the model ``om`` and its record ``model``.
+
+    Raises ``ChainError`` where that was never compared, or for another file.
+    """
+    parity = read_json(parity_path(om))
+    if parity["om_sha256"] != model["om_sha256"]:
+        raise ChainError(f"{parity_path(om)} is of another {om.name}; remove it, run make again.")
+    return parity
+
+
+def record(
+    args: argparse.Namespace, model: dict[str, Any], parity: dict[str, Any]
+) -> dict[str, Any]:
     """Return what produces a result, with the fields that every engine's results have."""
     return {
         "net": model["net"],
@@ -75,7 +87,10 @@ def record(args: argparse.Namespace, model: dict[str, Any]) -> dict[str, Any]:
         "devices": args.devices,
         "threads": None,
         "aipp": model["aipp"],
+        "graph": model["graph"],
         "atc_flags": model["atc_flags"],
+        "ais_python": args.python,
+        "device_parity": {key: parity[key] for key in ("min_cosine", "max_relative_error")},
         "versions": versions("numpy") | tool_versions(args.python),
         "exported_with": model["exported_with"],
         "model_sha256": model["onnx_sha256"],
@@ -86,14 +101,11 @@ def record(args: argparse.Namespace, model: dict[str, Any]) -> dict[str, Any]:
 
 
 def tool_versions(python: str) -> dict[str, str]:
-    """Return the versions of ais_bench, aclruntime and CANN, as far as they tell them."""
-    asked = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, check=False)
-    found = json.loads(asked.stdout) if asked.returncode == 0 else {}
-    home = Path(os.environ.get("ASCEND_HOME_PATH", "/nonexistent"))
-    pattern = f"{platform.machine()}-linux/ascend_toolkit_install.info"
-    for path in (home / pattern, home / "ascend_toolkit_install.info"):
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.startswith("version="):
-                    found["cann"] = line.partition("=")[2].strip()
-    return found
+    """Return the versions of ais_bench, aclruntime, their Python and CANN, as far as known."""
+    found = {}
+    if asked := describe(python, "ais_bench", "aclruntime", "numpy"):
+        found = {"python_of_ais_bench": asked.version} | {
+            name if name != "numpy" else "numpy_of_ais_bench": version
+            for name, version in asked.packages.items()
+        }
+    return found | ({"cann": version} if (version := cann_version()) else {})

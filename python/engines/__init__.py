@@ -1,8 +1,8 @@
 """The engines: ``ENGINE=x`` is a line in engines.mk and the file ``x.py`` beside it.
 
 An engine file is imported only when it is chosen, so that no other runtime need be installed. It
-has a class ``Engine``, and may have ``check(options)``, which raises ``ChainError`` for what this
-machine cannot do, before there is a model.
+has a class ``Engine``, unless another program runs its files, and may have ``check(options)``,
+which raises ``ChainError`` for what this machine cannot do, before there is a model.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import re
 from abc import ABC, abstractmethod
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +29,7 @@ _VARIABLES = {
     "device": "TORCH_DEVICE",
     "npu": "DEVICE",
     "mode": "TORCH_MODE",
+    "ais_python": "AIS_PYTHON",
 }
 
 
@@ -39,7 +40,8 @@ class Options(NamedTuple):
     provider, ``threads`` the number of CPU threads. ``streams`` is how many batches are worked
     on at a time: None means one, for the least latency, and 0 as many as the engine finds best.
     ``batch_size`` is for models that have none of their own. ``device`` and ``mode`` are those
-    of PyTorch, ``npu`` is the number of the device that a provider of onnxruntime runs on.
+    of PyTorch, ``npu`` is the number of the device that a provider of onnxruntime runs on,
+    ``ais_python`` the interpreter that has ais_bench.
     """
 
     precision: str = "fp32"
@@ -50,6 +52,7 @@ class Options(NamedTuple):
     device: str | None = None
     npu: int | None = None
     mode: str | None = None
+    ais_python: str | None = None
 
 
 class Declaration(NamedTuple):
@@ -98,7 +101,8 @@ class Engine(ABC):
         return started
 
 
-@cache
+# The doctor reads this on Python 3.7 too.
+@lru_cache(maxsize=1)
 def declared() -> dict[str, Declaration]:
     """Return the engines by name, sorted, as engines.mk declares them."""
     found = {}
@@ -118,7 +122,7 @@ def check(name: str, options: Options) -> None:
     """
     if name not in declared():
         raise ChainError(f"ENGINE={name} is unknown; choose one of: {' '.join(declared())}")
-    precisions, arrays, variables = declared()[name]
+    precisions, _, variables = declared()[name]
     if options.precision not in precisions:
         raise ChainError(
             f"PRECISION={options.precision} is not available with ENGINE={name}; "
@@ -130,7 +134,8 @@ def check(name: str, options: Options) -> None:
         asked = value is not None and (option, value) != ("streams", 0)
         if asked and variable not in variables:
             raise ChainError(f"{variable}= does nothing with ENGINE={name}; leave it out.")
-    if arrays and hasattr(module := _module(name), "check"):
+    module = _module(name)
+    if hasattr(module, "check"):
         module.check(options)
 
 
@@ -140,10 +145,10 @@ def load(name: str, model: Path, options: Options) -> Engine:
     Raises ``ChainError`` as ``check`` does, for an engine that runs files, for a missing or
     unreadable model, and for whatever the engine cannot honour.
     """
-    check(name, options)
-    if not declared()[name].arrays:
+    if name in declared() and not declared()[name].arrays:
         others = [other for other, declaration in declared().items() if declaration.arrays]
         raise ChainError(f"ENGINE={name} runs files only; choose one of: {' '.join(others)}")
+    check(name, options)
     if not model.is_file():
         raise ChainError(f"{model} is missing; make it with make sim.")
     return _module(name).Engine(model, options)

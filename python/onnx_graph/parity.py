@@ -16,12 +16,17 @@ MAX_RELATIVE_ERROR = 1e-4
 IMAGES = 4
 
 
-def images() -> np.ndarray:
-    """Return float32 (4, 3, 112, 112): seeded smooth patterns with noise, normalised like crops."""
+def pixels() -> np.ndarray:
+    """Return uint8 (4, 3, 112, 112): seeded smooth patterns with noise."""
     random = np.random.default_rng(112)
     coarse = random.uniform(0, 255, (IMAGES, 3, 8, 8))
-    pixels = np.kron(coarse, np.ones((14, 14))) + random.normal(0, 12, (IMAGES, 3, SIDE, SIDE))
-    return normalise(pixels.clip(0, 255).astype(np.uint8))
+    noisy = np.kron(coarse, np.ones((14, 14))) + random.normal(0, 12, (IMAGES, 3, SIDE, SIDE))
+    return noisy.clip(0, 255).astype(np.uint8)
+
+
+def images() -> np.ndarray:
+    """Return ``pixels`` normalised like crops, float32 (4, 3, 112, 112)."""
+    return normalise(pixels())
 
 
 def compare(baseline: np.ndarray, output: np.ndarray) -> dict[str, float]:

@@ -1,15 +1,14 @@
 """Which chip, which devices, which engine."""
 
 import os
-import re
 import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
 from ascend import npu
 from common.errors import ChainError
-from support.ascend import TOOLKIT, environment
+from support.ascend import TOOLKIT, environment, setup
 from support.project import ROOT, Project
 
 
@@ -81,60 +80,84 @@ def test_no_npu_smi(monkeypatch):
         npu.devices()
 
 
-def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
-    """Return what scripts/setup.sh finds for make report, but for files, and what it notes."""
-    variables = dict.fromkeys(engines_and_variables(), "") | {
-        "NET": "ir_se100", "DATA": "none.bin", "WEIGHTS": "none.pth", "BS": "16", "BATCHES": "1",
-        "WARMUP": "5", "OPSET": "11", "BACKBONE": "builtin", "OUTFMT": "NPY", "PY": python,
-        "REFERENCE_REPO": "x", "PYTHON": sys.executable, **values,
-    }  # fmt: skip
-    command = ["bash", "-c", '. scripts/setup.sh "$@"', "setup", "", "report"]
-    result = subprocess.run(
-        [*command, *(f"{name}={value}" for name, value in variables.items())],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return result.stdout.splitlines()[0], result.stderr
-
-
-def engines_and_variables() -> list[str]:
-    text = (ROOT / "scripts/variables.mk").read_text()
-    return re.findall(r"^([A-Z_]+) \?=", text, re.MULTILINE)
-
-
 def test_default_engine_without_an_npu():
     assert setup() == ("ENGINE=openvino PRECISION=fp32", "")
 
 
+def words(*arguments: str, **values: str) -> set[str]:
+    """Return the words of the answer but for the interpreter of ais_bench; there is no note."""
+    answer, note = setup(*arguments, **values)
+    assert not note
+    return {word for word in answer.split() if not word.startswith("AIS_PYTHON=")}
+
+
 def test_default_engine_on_an_npu(toolkit):
-    found = "ENGINE=ascend CHIP=310P3 PRECISION=fp16"
-    assert setup() == (found, "")
-    # An environment that is still to be made is looked at through PYTHONPATH.
-    assert setup("/nonexistent/python") == (found, "")
+    found = {"ENGINE=ascend", "CHIP=310P3", "PRECISION=fp16"}
+    assert words() == found
     for mode in ("one-number", "processes"):
         toolkit(FAKE_NPU_SMI=mode)
-        assert setup() == (found, "")
+        assert words() == found
     toolkit(FAKE_NPU="0:310P3 1:310B1", FAKE_NPU_SMI="")
-    assert setup() == ("ENGINE=ascend PRECISION=fp16", "")
+    assert words() == {"ENGINE=ascend", "PRECISION=fp16"}
 
 
 def test_default_engine_says_why_it_is_not_the_npu(toolkit, tmp_path):
     toolkit(FAKE_NPU_SMI="fail")
     found, note = setup()
-    assert found.startswith("ENGINE=openvino")
+    assert "ENGINE=openvino" in found.split()
     assert "npu-smi info fails" in note and "make doctor" in note
     toolkit()
     # The unrelated package of that name.
     (tmp_path / "ais_bench").mkdir()
     toolkit(PYTHONPATH=str(tmp_path))
     found, note = setup()
-    assert found.startswith("ENGINE=openvino") and "no ais_bench.infer" in note
+    assert found.startswith("ENGINE=openvino") and "python3 has no ais_bench.infer" in note
     toolkit(PATH=f"{TOOLKIT / 'driver'}:/usr/bin:/bin", ASCEND_SET_ENV="/none/set_env.sh")
     assert "/none/set_env.sh is not there" in setup()[1]
     # A choice of one's own is not second-guessed.
     assert setup(ENGINE="openvino") == ("PRECISION=fp32", "")
+
+
+def test_converting_is_for_ascend_on_any_host():
+    project = Project.__new__(Project)
+    project.root = ROOT
+    given = ("--dry-run", "om", "DATA=README.md", "WEIGHTS=LICENSE")
+    plan = project.make(*given, "CHIP=310P3", "PRECISION=fp32").stdout
+    assert "python/build_om.py" in plan and "--graph sim" in plan and "--precision fp32" in plan
+    assert "_bs16_fp32.om" in plan and "--needed" not in plan
+    for more in (("ENGINE=openvino",), ("report",)):
+        result = project.make(*given, *more, ok=False)
+        assert "ENGINE=openvino has no .om; add ENGINE=ascend" in result.stderr
+
+
+def places(folder: Path, **variables: str) -> str:
+    """Return the set_env.sh that scripts/cann.sh finds for a person whose home is ``folder``."""
+    command = ["bash", "-euc", '. scripts/cann.sh; echo "$ASCEND_SET_ENV"']
+    variables = {"HOME": str(folder), "PATH": os.environ["PATH"], **variables}
+    return subprocess.run(
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_the_places_of_set_env(tmp_path):
+    def put(place: str) -> str:
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "set_env.sh").write_text("")
+        return f"{tmp_path}/{place}/set_env.sh"
+
+    assert places(tmp_path) == ""
+    # From the last place to the first.
+    assert places(tmp_path) != put("Ascend/cann") == places(tmp_path)
+    assert put("Ascend/ascend-toolkit") == places(tmp_path)
+    assert put("cann-8.5.0") == places(tmp_path, ASCEND_HOME_PATH=f"{tmp_path}/cann-8.5.0")
+    put("toolkit")
+    (tmp_path / "toolkit/latest").mkdir()
+    found = places(tmp_path, ASCEND_HOME_PATH=f"{tmp_path}/toolkit/latest")
+    assert Path(found).samefile(tmp_path / "toolkit/set_env.sh")
+    # What a person names is taken as it is, there or not.
+    assert places(tmp_path, ASCEND_SET_ENV="/none/set_env.sh") == "/none/set_env.sh"
+    text = (ROOT / "scripts/cann.sh").read_text()
+    assert '{/usr/local,"${HOME:-/nonexistent}"}/Ascend/{ascend-toolkit,cann}' in text
 
 
 @pytest.mark.parametrize(
@@ -145,7 +168,13 @@ def test_default_engine_says_why_it_is_not_the_npu(toolkit, tmp_path):
         ("DEVICE=first", "0,1,2,3"),
         ("CHIP=fast", "310P3"),
         ("AIPP=yes", "0 1"),
-        ("OUTFMT=TXT", "NPY BIN"),
+        ("OUTFMT=CSV", "NPY BIN TXT"),
+        ("OPSET=18", "which reads 11 to 17"),
+        ("OPSET=10", "which reads 11 to 17"),
+        ("OPSET=6", "choose from 9 to 20"),
+        ("OPSET=7", "choose from 9 to 20"),
+        ("OPSET=25", "choose from 9 to 20"),
+        ("ONNX=none.onnx", "ONNX=none.onnx is missing"),
         ("ATC_FLAGS=fast", "--name=value"),
         ("ATC_FLAGS=--a=`id`", "--name=value"),
         ("THREADS=4", "leave it out"),

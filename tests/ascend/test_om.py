@@ -22,7 +22,7 @@ def build(tmp_path, monkeypatch):
         for name, value in environment(**variables).items():
             monkeypatch.setenv(name, value)
         fixed = ("--onnx", "model/m_bs4_sim.onnx", "--out", "model/m_bs4.om")
-        log = ("--log", "result/log/atc.log", "--batch-size", "4")
+        log = ("--log", "result/log/atc.log", "--batch-size", "4", "--graph", "sim")
         return run_module("build_om", *fixed, *log, *arguments, cwd=tmp_path)
 
     return run
@@ -60,6 +60,9 @@ def test_name_with_platform_is_accepted(build, tmp_path):
         ("EZ9010", "another OPSET="),
         ("E19010", "another OPSET="),
         ("E20001", "could not be compiled"),
+        ("E40001", "make doctor tells which"),
+        ("E40020", "a Python package that atc needs is missing"),
+        ("E40021", "often because a Python package"),
         ("status", "no error code"),
         ("silent", "without saying"),
         ("nothing", "wrote no .om"),

@@ -1,8 +1,9 @@
 """Every command in README.md's chapter on NPUs, typed in its order on a bare host.
 
-The host is the stand-in toolkit, with wheels of ais_bench and aclruntime to install.
+The host is the stand-in toolkit, and its python3 gets the wheels of ais_bench and aclruntime.
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -10,12 +11,11 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-import zipfile
-from pathlib import Path
 
 import pytest
 
-from support.ascend import TOOLKIT
+from ascend import toolkit
+from support.ascend import TOOLKIT, write_wheel
 from support.project import ROOT, Project
 
 CHAPTER = "## On an Ascend NPU"
@@ -27,18 +27,6 @@ def commands() -> list[str]:
     chapter = text[text.index(CHAPTER) :].removeprefix(CHAPTER).split("\n## ")[0]
     blocks = re.findall(r"^```sh\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
-
-
-def write_wheel(folder: Path, name: str) -> None:
-    """Write the package ``name`` of the stand-in as a wheel."""
-    info = f"{name}-0.0.2.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-0.0.2-py3-none-any.whl", "w") as wheel:
-        for path in sorted((TOOLKIT / "python" / name).rglob("*.py")):
-            wheel.write(path, path.relative_to(TOOLKIT / "python"))
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.0.2\n")
-        tags = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        wheel.writestr(f"{info}/WHEEL", tags)
-        wheel.writestr(f"{info}/RECORD", "")
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +42,28 @@ def host(tmp_path_factory, tiny):
     packages = next((root / ".venv/lib").glob("python*/site-packages"))
     (packages / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     (root / ".venv/.installed").touch()
-    # A toolkit's set_env.sh, without ais_bench; and a python3 that has onnxruntime-cann.
-    (root.parent / "bin").mkdir()
-    script = root.parent / "set_env.sh"
-    script.write_text(
-        f"export PATH={root.parent}/bin:{TOOLKIT}/bin:$PATH ASCEND_HOME_PATH={TOOLKIT}\n"
-    )
+    # The host's python3: an environment with pip, atc's packages and onnxruntime-cann.
+    subprocess.run([sys.executable, "-m", "venv", root.parent / "python"], check=True)
+    site = next((root.parent / "python/lib").glob("python*/site-packages"))
+    (site / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    for module in toolkit.ATC_MODULES:
+        if importlib.util.find_spec(module) is None:
+            (site / module.replace(".", "/")).mkdir(parents=True)
+            (site / module.replace(".", "/") / "__init__.py").touch()
     python = root.parent / "bin" / "python3"
+    python.parent.mkdir()
     cann = f"PYTHONPATH={TOOLKIT}/cann_provider:${{PYTHONPATH:-}}"
-    python.write_text(f'#!/bin/sh\n{cann} exec {shlex.quote(sys.executable)} "$@"\n')
+    own = shlex.quote(str(root.parent / "python/bin/python"))
+    python.write_text(f'#!/bin/sh\n{cann} exec {own} "$@"\n')
     python.chmod(0o755)
+    # A toolkit's set_env.sh, without ais_bench.
+    home = root.parent / "cann"
+    home.mkdir()
+    (home / "ascend_toolkit_install.info").write_text("version=9.1.0\n")
+    script = home / "set_env.sh"
+    script.write_text(
+        f"export PATH={root.parent}/bin:{TOOLKIT}/bin:$PATH ASCEND_HOME_PATH={home}\n"
+    )
     return root, tiny, script
 
 
@@ -107,7 +107,11 @@ def test_every_command(host):
     assert "guide's fps" in printed["make perf-all"]
     folder = root / "result/mobilefacenet_faces_ascend_fp16_bs16"
     accuracy = json.loads((folder / "accuracy.json").read_text())
-    assert accuracy["versions"]["ais_bench"] == "0.0.2"
+    assert accuracy["versions"]["ais_bench"] == "0.0.2" and accuracy["versions"]["cann"] == "9.1.0"
+    assert accuracy["ais_python"] == f"{root.parent}/bin/python3"
+    for variant in ("_aipp", "_fused"):
+        other = root / f"result/mobilefacenet_faces_ascend_fp16{variant}_bs16/accuracy.json"
+        assert json.loads(other.read_text())["accuracy"] == accuracy["accuracy"]
     (cann,) = (root / "result").glob("*_onnxruntime_fp16_bs16")
     record = json.loads((cann / "accuracy.json").read_text())
     assert record["provider"] == "CANNExecutionProvider" and record["device"] == "Ascend310P3"

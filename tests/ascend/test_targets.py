@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from support.ascend import TOOLKIT, environment
+from support.ascend import TOOLKIT, environment, make_python3
 from support.project import ROOT, Project, expect_error
 
 # They install packages, run these very tests, or need a network.
@@ -34,7 +34,8 @@ def host(tmp_path_factory, tiny):
     assert short.count("default=1)") == short.count("default=0.01") == 1
     door.write_text(short)
     chosen = environment()
-    chosen["PATH"] = f"{TOOLKIT / 'driver'}:{os.environ['PATH']}"
+    python3 = make_python3(project.root.parent / "python3")
+    chosen["PATH"] = f"{python3}:{TOOLKIT / 'driver'}:{os.environ['PATH']}"
     chosen.pop("ASCEND_HOME_PATH")
     given = [f"DATA={tiny}/faces.bin", f"WEIGHTS={tiny}/mobilefacenet.pth", "NET=mobilefacenet"]
 

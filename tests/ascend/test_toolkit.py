@@ -26,7 +26,18 @@ def folder(tmp_path_factory):
     """A folder with a model of batch size 4."""
     folder = tmp_path_factory.mktemp("toolkit")
     make_model(folder / "m.onnx", 4)
-    common = ("--onnx", "m.onnx", "--batch-size", 4, "--log", "log", "--out", "m.om")
+    common = (
+        "--onnx",
+        "m.onnx",
+        "--batch-size",
+        4,
+        "--log",
+        "log",
+        "--out",
+        "m.om",
+        "--graph",
+        "sim",
+    )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment().items():
             patch.setenv(name, value)

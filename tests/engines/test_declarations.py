@@ -1,12 +1,14 @@
 """engines.mk: every engine has its line, and takes the options that the line names, no others."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
 
 import engines
 from common.errors import ChainError
+from support.ascend import TOOLKIT
 from support.project import PYTHON
 
 # For each option a value that an engine which takes it honours on any machine.
@@ -17,11 +19,20 @@ VALUES = {
     "device": "cpu",
     "npu": 1,
     "mode": "eager",
+    "ais_python": sys.executable,
 }
 NAMES = ("ascend", "onnxruntime", "openvino", "torch")
 
 
+@pytest.fixture(autouse=True)
+def ais_bench(monkeypatch):
+    """What ENGINE=ascend looks for on any machine: the stand-in's packages."""
+    monkeypatch.setenv("PYTHONPATH", str(TOOLKIT / "python"))
+
+
 def options(name: str, **chosen: object) -> engines.Options:
+    if name == "ascend":
+        chosen = {"ais_python": sys.executable} | chosen
     return engines.Options(precision=engines.declared()[name].precisions[0], **chosen)
 
 
@@ -78,6 +89,14 @@ def test_a_precision_that_no_line_names_is_refused(name: str):
     words = " ".join(engines.declared()[name].precisions)
     with pytest.raises(ChainError, match=f"PRECISION=fp4 .* ENGINE={name}; choose one of: {words}"):
         engines.check(name, engines.Options(precision="fp4"))
+
+
+def test_ascend_needs_its_interpreter(monkeypatch):
+    with pytest.raises(ChainError, match="give AIS_PYTHON="):
+        engines.check("ascend", engines.Options(precision="fp16"))
+    monkeypatch.setenv("PYTHONPATH", "")
+    with pytest.raises(ChainError, match=r"cannot load ais_bench\.infer \(not installed\)"):
+        engines.check("ascend", options("ascend"))
 
 
 def test_an_engine_of_files_is_not_loaded(tmp_path):

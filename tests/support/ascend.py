@@ -1,17 +1,25 @@
 """What the NPU tests share: the stand-in toolkit, and a model and a set that take no time."""
 
+import importlib.util
 import os
+import re
+import shutil
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import bcolz
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from ascend import toolkit
 from onnx_graph import store
 from support.project import ROOT
 
+COUNT, BATCH = 9, 4  # 18 inputs: four batches of four, and one of two
 TOOLKIT = ROOT / "tests" / "fake_toolkit"
 
 
@@ -26,6 +34,85 @@ def environment(**variables: str) -> dict[str, str]:
         "FAKE_PYTHON": sys.executable,
         **variables,
     }
+
+
+def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
+    """Return what scripts/setup.sh finds for make report, but for files, and what it notes."""
+    variables = dict.fromkeys(engines_and_variables(), "") | {
+        "NET": "ir_se100", "DATA": "none.bin", "WEIGHTS": "none.pth", "BS": "16", "BATCHES": "1",
+        "WARMUP": "5", "OPSET": "11", "BACKBONE": "builtin", "OUTFMT": "NPY", "PY": python,
+        "REFERENCE_REPO": "x", "PYTHON": sys.executable, **values,
+    }  # fmt: skip
+    command = ["bash", "-c", '. scripts/setup.sh "$@"', "setup", "", "report"]
+    result = subprocess.run(
+        [*command, *(f"{name}={value}" for name, value in variables.items())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout.splitlines()[0], result.stderr
+
+
+def engines_and_variables() -> list[str]:
+    text = (ROOT / "scripts/variables.mk").read_text()
+    return re.findall(r"^([A-Z_]+) \?=", text, re.MULTILINE)
+
+
+def make_python3(folder: Path) -> str:
+    """Make a ``python3`` that has all of atc's packages, if only by name; return its folder."""
+    for module in toolkit.ATC_MODULES:
+        if importlib.util.find_spec(module) is None:
+            (folder / "packages" / module.replace(".", "/")).mkdir(parents=True)
+            (folder / "packages" / module.replace(".", "/") / "__init__.py").touch()
+    (folder / "bin").mkdir(parents=True)
+    packages = f'PYTHONPATH="{folder}/packages:${{PYTHONPATH:-}}"'
+    (folder / "bin/python3").write_text(f'#!/bin/sh\n{packages} exec {sys.executable} "$@"\n')
+    (folder / "bin/python3").chmod(0o755)
+    return str(folder / "bin")
+
+
+def write_wheel(folder: Path, name: str) -> Path:
+    """Write the package ``name`` of the stand-in as a wheel, as people get it; return its path."""
+    info = f"{name}-0.0.2.dist-info"
+    path = folder / f"{name}-0.0.2-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for source in sorted((TOOLKIT / "python" / name).rglob("*.py")):
+            wheel.write(source, source.relative_to(TOOLKIT / "python"))
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.0.2\n")
+        tags = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel.writestr(f"{info}/WHEEL", tags)
+        wheel.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def find_python(version: str) -> str | None:
+    """Return an interpreter of that version: one on PATH, or one of pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for path in (shutil.which(f"python{version}"), *pyenv.glob(f"versions/{version}.*/bin/python")):
+        if (
+            path
+            and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
+        ):
+            return str(path)
+    return None
+
+
+def make_interpreter(version: str, folder: Path) -> str:
+    """Make an environment of Python ``version`` with numpy and the stand-in's wheels, no more.
+
+    Returns its interpreter; skips the test where there is no such Python, or no index.
+    """
+    found = find_python(version)
+    if not found:
+        pytest.skip(f"needs Python {version}")
+    subprocess.run([found, "-m", "venv", folder], check=True)
+    wheels = [write_wheel(folder, name) for name in ("ais_bench", "aclruntime")]
+    pip = [folder / "bin/python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    if subprocess.run([*pip, "--no-compile", "numpy<2"], check=False).returncode != 0:
+        pytest.skip(f"needs a package index with numpy for Python {version}")
+    subprocess.run([*pip, "--no-index", "--no-deps", *wheels], check=True)
+    return str(folder / "bin/python")
 
 
 def make_model(path: Path, batch_size: int) -> None:
