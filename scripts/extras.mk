@@ -150,7 +150,7 @@ $(DEV_ENVIRONMENT): requirements-dev.txt $(ENVIRONMENT)
 	@touch $@
 
 test: $(DEV_ENVIRONMENT) ## All tests but those of minutes each (pytest -m long)
-	@$(RUN_DOOR) -m pytest -n 2 --dist loadfile tests
+	@$(RUN_DOOR) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 lint: $(DEV_ENVIRONMENT) ## Check style and formatting
 	@$(RUN_DOOR) -m ruff check .
 	@$(RUN_DOOR) -m ruff format --check .

@@ -30,7 +30,8 @@ def parse(text: str) -> list[Device]:
     devices = []
     lines = text.splitlines()
     for line, following in zip(lines, [*lines[1:], ""]):  # noqa: B905 (Python 3.7)
-        if first := _FIRST.match(line.strip()):
+        first = _FIRST.match(line.strip())
+        if first:
             second = _SECOND.match(following.strip())
             index = second[2] if second and second[2] else first[1]
             devices.append(Device(int(index), first[2], first[3]))

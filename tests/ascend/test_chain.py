@@ -125,6 +125,7 @@ def test_om_on_a_host_without_a_device(npu):
     assert "was not run on a device: device 0 is a 310P3" in result.stderr
     assert (root / "model/mobilefacenet_bs1_fp32.om").exists()
     assert not (root / "model/mobilefacenet_bs1_fp32.om.parity.json").exists()
+    make("om", "BS=4")
     assert "on-device" not in make("om", "BS=4", "--dry-run").stdout
 
 

@@ -54,10 +54,20 @@ def run_and_collect(job: ais_bench.Job) -> np.ndarray:
     return outputs
 
 
-@pytest.mark.parametrize("version", ["1", "3"])
-@pytest.mark.parametrize("umask", [0o002, 0o022, 0o027])
+# Every value beside every other one.
 @pytest.mark.parametrize(
-    ("devices", "outfmt"), [([0], "BIN"), ([0, 1], "NPY"), ([3, 0, 2, 1], "TXT")]
+    ("version", "umask", "devices", "outfmt"),
+    [
+        ("1", 0o002, [0], "BIN"),
+        ("1", 0o022, [0, 1], "NPY"),
+        ("1", 0o027, [3, 0, 2, 1], "TXT"),
+        ("3", 0o002, [0, 1], "TXT"),
+        ("3", 0o022, [3, 0, 2, 1], "BIN"),
+        ("3", 0o027, [0], "NPY"),
+        ("1", 0o002, [3, 0, 2, 1], "NPY"),
+        ("3", 0o022, [0], "TXT"),
+        ("3", 0o027, [0, 1], "BIN"),
+    ],
 )
 def test_outputs_are_the_models(job, made, monkeypatch, version, umask, devices, outfmt):
     monkeypatch.setenv("FAKE_AIS_VERSION", version)

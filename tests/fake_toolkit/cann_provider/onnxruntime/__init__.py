@@ -23,7 +23,8 @@ def get_available_providers() -> list[str]:
 class InferenceSession:
     """A session on the CPU that has checked the options of the provider."""
 
-    def __init__(self, path: str, settings: onnxruntime.SessionOptions, providers: list):
+    def __init__(self, path: str, settings=None, providers: list | None = None):
+        providers = providers or ["CPUExecutionProvider"]
         (name, options), *others = (p if isinstance(p, tuple) else (p, {}) for p in providers)
         if name != _NAME or others:
             self._session = _Session(path, settings, providers=providers)
