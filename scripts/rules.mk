@@ -36,9 +36,10 @@ by = $(foreach name,$(1),$(or $(value MODULES.$(name)),$(MODULES))) requirements
 .PHONY: FORCE
 same = $(if $(subst x$(1)x,,x$(2)x)$(subst x$(2)x,,x$(1)x),,yes)
 seen = $(patsubst FILE=%,%,$(filter FILE=$(1)=%,$(SETUP)))
-# $(call stamp,STAMP,TEXT,FILES): STAMP holds TEXT and the size and time of each of FILES.
+# $(call stamp,STAMP,TEXT,FILES): STAMP holds TEXT and the size and time of each of FILES. What make
+# 4.3 reads from a file may still end in a newline, as its memory happens to lie: hence strip.
 define stamp
-$(1): $(3) $(if $(call same,$(file <$(1)),$(strip $(2) $(foreach file,$(3),$(or $(call seen,$(file)),$(file)=absent)))),,FORCE)
+$(1): $(3) $(if $(call same,$(strip $(file <$(1))),$(strip $(2) $(foreach file,$(3),$(or $(call seen,$(file)),$(file)=absent)))),,FORCE)
 	@scripts/stamp.sh $$@ $(call quote,$(strip $(2))) $(3)
 endef
 
