@@ -8,10 +8,11 @@ is asked of them here must run on Python 3.7.
 from __future__ import annotations
 
 import json
-import subprocess
+from subprocess import CompletedProcess
 from typing import NamedTuple
 
 from common.errors import ChainError
+from common.programs import ask
 
 # Read off the folders of installed packages: Python 3.7 has no importlib.metadata.
 _DESCRIBE = """
@@ -41,7 +42,6 @@ except ModuleNotFoundError as error:
 """
 _ASK_ACL = "import aclruntime; aclruntime.InferenceSession, aclruntime.session_options"
 _ASK_MODULE = "import importlib, sys; importlib.import_module(sys.argv[1])"
-_TIMEOUT_S = 60
 
 
 class Interpreter(NamedTuple):
@@ -51,26 +51,9 @@ class Interpreter(NamedTuple):
     packages: dict[str, str]
 
 
-def run(python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python`` with ``arguments``; return what it printed. The caller looks at the status.
-
-    Raises ``ChainError`` where the interpreter cannot be started, or does not end.
-    """
-    try:
-        return subprocess.run(
-            [python, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = getattr(error, "strerror", None) or "it does not end"
-        raise ChainError(
-            f"{python} cannot be run ({reason}); name another with AIS_PYTHON=."
-        ) from None
+def run(python: str, *arguments: str) -> CompletedProcess[str]:
+    """Run ``python`` with ``arguments``, as ``programs.ask`` does."""
+    return ask([python, *arguments], "name another with AIS_PYTHON=")
 
 
 def describe(python: str, *packages: str) -> Interpreter | None:
@@ -109,7 +92,10 @@ def check_tools(python: str) -> None:
 
 
 def _said(python: str, code: str, *arguments: str) -> str:
-    asked = run(python, "-c", code, *arguments)
+    try:
+        asked = run(python, "-c", code, *arguments)
+    except ChainError as error:
+        return str(error)
     if asked.returncode == 0:
         return ""
     return (asked.stderr.strip().splitlines() or [f"exit status {asked.returncode}"])[-1]

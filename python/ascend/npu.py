@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from typing import NamedTuple
 
 from common.errors import ChainError
+from common.programs import ask
 
 # Two rows a device: number, name and health, then chip number, on most boards the device
 # number that tools take, and the bus. The process table has numbers in these places too, but
 # neither a health nor a bus address.
 _FIRST = re.compile(r"\|\s*(\d+)\s+(\S+)\s*\|\s*(OK|Warning|Alarm|Critical|UNKNOWN)\s*\|")
 _SECOND = re.compile(r"\|\s*(\d+)(?:\s+(\d+))?\s*\|\s*(?:[0-9A-Fa-f]{4,8}:[0-9A-Fa-f:.]+|NA)\s*\|")
-_TIMEOUT_S = 60
 
 
 class Device(NamedTuple):
@@ -28,11 +27,11 @@ class Device(NamedTuple):
 def parse(text: str) -> list[Device]:
     """Return the devices in ``text``, what ``npu-smi info`` printed, in its order."""
     devices = []
-    lines = text.splitlines()
-    for line, following in zip(lines, [*lines[1:], ""]):  # noqa: B905 (Python 3.7)
-        first = _FIRST.match(line.strip())
+    lines = [line.strip() for line in text.splitlines()]
+    for number, line in enumerate(lines):
+        first = _FIRST.match(line)
         if first:
-            second = _SECOND.match(following.strip())
+            second = _SECOND.match(lines[number + 1]) if number + 1 < len(lines) else None
             index = second[2] if second and second[2] else first[1]
             devices.append(Device(int(index), first[2], first[3]))
     return devices
@@ -45,18 +44,7 @@ def devices() -> list[Device]:
     """
     if not shutil.which("npu-smi"):
         raise ChainError("npu-smi is not on PATH; install the Ascend driver, or name the CHIP=.")
-    try:
-        result = subprocess.run(
-            ["npu-smi", "info"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ChainError(f"npu-smi info does not answer ({error}); check the driver.") from None
+    result = ask(["npu-smi", "info"], "check the driver")
     if result.returncode != 0:
         lines = (result.stdout + result.stderr).strip().splitlines() or ["it printed nothing"]
         raise ChainError(

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from ascend import interpreter
-from support.ascend import BATCH, COUNT, TOOLKIT, environment, find_python, make_interpreter, setup
+from common import programs
+from support.ascend import (
+    BATCH,
+    COUNT,
+    TOOLKIT,
+    environment,
+    find_python,
+    infer,
+    make_interpreter,
+    setup,
+)
 from support.project import PYTHON, ROOT, run_module
 
 VERSIONS = ["3.7", "3.8", "3.9", "3.10", "3.11"]
@@ -45,15 +55,7 @@ def test_a_set_is_run(python, host, made, tmp_path, monkeypatch, version):
         "check_om", *tool, "--onnx", tmp_path / "m.onnx", "--needed", "--out", parity
     )
     assert result.returncode == 0, result.stderr + (tmp_path / "log").read_text()
-    files = (
-        "--inputs",
-        made / "npu.json",
-        "--outputs",
-        tmp_path / "out",
-        "--run",
-        tmp_path / "r.json",
-    )
-    result = run_module("infer_npu", *tool, "--crops", made / "crops", "--outfmt", "TXT", *files)
+    result = infer(made, tmp_path, *tool, "--outfmt", "TXT")
     assert result.returncode == 0, result.stderr + (tmp_path / "log").read_text()
     expected = np.load(made / "expected.npy")
     for i in range(COUNT):
@@ -86,6 +88,15 @@ def test_the_doctor_runs_on_it(python, host, tmp_path):
     assert f"{supported} Python {python[0]}" in run.stdout
     for word in ("ais_bench.infer 0.0.2", "aclruntime 0.0.2", "device 0", "atc"):
         assert f"✓ {word}" in run.stdout
+
+
+def test_one_that_does_not_answer_is_a_reason_and_no_traceback(tmp_path, monkeypatch):
+    (tmp_path / "python").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(programs, "_TIMEOUT_S", 0.2)
+    lacking = interpreter.tools_lacking(str(tmp_path / "python"))
+    assert all("it does not end" in said for said in lacking.values())
+    assert interpreter.describe(str(tmp_path / "python")) is None
 
 
 def scripted(folder: Path, name: str, has: bool) -> None:

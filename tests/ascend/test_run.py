@@ -14,7 +14,7 @@ import pytest
 import engines
 from ascend import ais_bench, input_files, output_files
 from common.errors import ChainError
-from support.ascend import BATCH, COUNT, TOOLKIT, environment
+from support.ascend import BATCH, COUNT, TOOLKIT, environment, infer
 from support.project import expect_error, run_module
 
 FOUR = "0:310P3 1:310P3 2:310P3 3:310P3"
@@ -201,25 +201,17 @@ def test_damaged_outputs(tmp_path, spoil, why):
     path.write_bytes(np.zeros(512, np.float32).tobytes())
     spoil(path)
     with pytest.raises(ChainError, match=why):
-        output_files.read(path)
+        output_files.parse(path.name, path.read_bytes())
+
+
+def tool(made, tmp_path) -> tuple:
+    """Return the options of everything that runs ais_bench on the model of ``made``."""
+    common = ("--om", made / "m.om", "--batch-size", BATCH, "--devices", "0,1")
+    return *common, "--python", sys.executable, "--log", tmp_path / "log"
 
 
 def arguments(made, tmp_path, *more):
-    common = ("--om", made / "m.om", "--crops", made / "crops", "--batch-size", BATCH)
-    tool = ("--python", sys.executable, "--log", tmp_path / "log")
-    return *common, "--devices", "0,1", *tool, *more
-
-
-def infer(made, tmp_path, *more: object):
-    files = (
-        "--inputs",
-        made / "npu.json",
-        "--outputs",
-        tmp_path / "out",
-        "--run",
-        tmp_path / "r.json",
-    )
-    return run_module("infer_npu", *arguments(made, tmp_path, *files, *more))
+    return *tool(made, tmp_path), "--crops", made / "crops", *more
 
 
 def embed(made, tmp_path):
@@ -232,7 +224,7 @@ def embed(made, tmp_path):
 @pytest.mark.parametrize("outfmt", output_files.FORMATS)
 def test_infer_and_embed(job, made, tmp_path, outfmt):
     expect_error(embed(made, tmp_path), "holds no outputs; run make infer first")
-    result = infer(made, tmp_path, "--outfmt", outfmt)
+    result = infer(made, tmp_path, *tool(made, tmp_path), "--outfmt", outfmt)
     assert result.returncode == 0, result.stderr
     result = embed(made, tmp_path)
     assert result.returncode == 0, result.stderr
@@ -252,7 +244,7 @@ def test_infer_and_embed(job, made, tmp_path, outfmt):
 
 
 def test_outputs_that_changed_are_not_scored(job, made, tmp_path):
-    assert infer(made, tmp_path).returncode == 0
+    assert infer(made, tmp_path, *tool(made, tmp_path)).returncode == 0
     values = np.load(tmp_path / "out/3_0.npy")
     np.save(tmp_path / "out/3_0.npy", -values)
     expect_error(embed(made, tmp_path), "is not what", "run make infer")
@@ -284,5 +276,7 @@ def test_a_model_that_its_record_does_not_describe(job, made, tmp_path):
 
 
 def test_too_many_devices(job, made, tmp_path):
-    result = infer(made, tmp_path, "--devices", ",".join(map(str, range(19))))
+    result = infer(
+        made, tmp_path, *tool(made, tmp_path), "--devices", ",".join(map(str, range(19)))
+    )
     expect_error(result, "18 inputs are too few for 19 devices")

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ascend import toolkit
 from onnx_graph import store
-from support.project import ROOT
+from support.project import ROOT, run_module
 
 COUNT, BATCH = 9, 4  # 18 inputs: four batches of four, and one of two
 TOOLKIT = ROOT / "tests" / "fake_toolkit"
@@ -57,6 +57,13 @@ def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
 def engines_and_variables() -> list[str]:
     text = (ROOT / "scripts/variables.mk").read_text()
     return re.findall(r"^([A-Z_]+) \?=", text, re.MULTILINE)
+
+
+def infer(made: Path, out: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the door of ``make infer`` on the set of ``made``: ``out``/out and ``out``/r.json."""
+    given = ("--crops", made / "crops", "--inputs", made / "npu.json")
+    products = ("--outputs", out / "out", "--run", out / "r.json")
+    return run_module("infer_npu", *given, *products, *arguments)
 
 
 def make_python3(folder: Path) -> str:
