@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ascend import ais_bench, run_record
+from ascend.summary import Part
 from common.errors import exit_with
 from common.files import write_json
 from inference.timing import MIN_LOOPS, MIN_SECONDS, summarise
@@ -28,7 +29,7 @@ def main() -> None:
     model = run_record.load_model_record(args.om, args.batch_size)
     parity = run_record.load_parity(args.om, model)
 
-    def run(loop: int) -> tuple[list[ais_bench.Part], float]:
+    def run(loop: int) -> tuple[list[Part], float]:
         batches = loop + args.warmup
         limit_s = ais_bench.limit_s(parity["wall_s"], parity["batch_ms"], batches)
         with ais_bench.private_folder(args.out.parent) as private:

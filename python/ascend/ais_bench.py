@@ -1,11 +1,5 @@
-"""One run of the ais_bench process, believed only after its products have been checked.
+"""One run of the ais_bench process: its command line, its folder, its end."""
 
-ais_bench exits 0 in many cases where something is wrong, so success here means: a summary for
-each device, written by this run, and a figure in it that agrees with its own times.
-"""
-
-import json
-import math
 import os
 import re
 import shutil
@@ -18,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ascend import interpreter
+from ascend import interpreter, summary
 from common.errors import ChainError
 from common.files import remove
 
@@ -58,17 +52,6 @@ class Job(NamedTuple):
     outfmt: str = "BIN"
     loop: int = 1
     warmup: int = 1
-
-
-class Part(NamedTuple):
-    """What one device did: ``outputs`` in ``folder``, ``times_ms`` of each execution."""
-
-    device: int
-    folder: Path
-    outputs: list[str]
-    times_ms: list[float]
-    throughput: float
-    transfers_ms: dict[str, float]
 
 
 def limit_s(first_wall_s: float, batch_ms: float, batches: int, files: int = 0) -> float:
@@ -154,7 +137,7 @@ def command(job: Job) -> list[str]:
     return [*tool(job.python), *words]
 
 
-def run(job: Job) -> tuple[list[Part], float]:
+def run(job: Job) -> tuple[list[summary.Part], float]:
     """Run ``job``; return what each device did and the seconds of the whole process.
 
     Raises ``ChainError`` where the process fails or does not end, or where its products do not
@@ -176,15 +159,15 @@ def run(job: Job) -> tuple[list[Part], float]:
             status = process.wait(job.limit_s)
         except subprocess.TimeoutExpired:
             raise ChainError(
-                f"ais_bench on device {numbers} did not end within {job.limit_s:.0f} s, ten times "
-                f"what its first batches let expect; run make doctor, and look at {job.log}."
+                f"ais_bench on device {numbers} did not end within {job.limit_s:.0f} s, many times "
+                f"what it should take; run make doctor, and look at {job.log}."
             ) from None
         finally:
             _kill(process)
         wall = time.perf_counter() - start
     if status != 0:
         raise ChainError(_failure(job, status, numbers))
-    return [_part(job, device) for device in job.devices], wall
+    return summary.read(job.folder / _NAME, job.devices, job.batch_size, job.log), wall
 
 
 def _failure(job: Job, status: int, numbers: str) -> str:
@@ -220,54 +203,3 @@ def _kill(process: subprocess.Popen) -> None:
         except ProcessLookupError:
             continue
     process.wait()
-
-
-def _part(job: Job, device: int) -> Part:
-    found = [job.folder / f"{_NAME}_summary.json"]
-    if len(job.devices) > 1:
-        # device<id> or device<id>_<index>, according to the version.
-        pattern = re.compile(rf"device{device}(_\d+)?_summary\.json")
-        folder = job.folder / _NAME
-        found = [p for p in folder.glob("device*_summary.json") if pattern.fullmatch(p.name)]
-    if len(found) != 1 or not found[0].is_file():
-        raise ChainError(
-            f"ais_bench left no summary for device {device}: its run is incomplete although it "
-            f"exited 0; its full log is {job.log}."
-        )
-    summary = found[0]
-    folder = summary.with_name(summary.name.removesuffix("_summary.json"))
-    try:
-        return _read(json.loads(summary.read_text(encoding="utf-8")), job, device, folder)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ChainError(
-            f"{summary.name} is not as ais_bench writes it ({type(error).__name__}: {error}); "
-            f"its full log is {job.log}."
-        ) from None
-
-
-def _read(summary: dict[str, Any], job: Job, device: int, folder: Path) -> Part:
-    files = [Path(f).name for info in summary["filesinfo"].values() for f in info["outfiles"]]
-    # Newer versions list the start and the end of an execution instead of its duration.
-    times = [
-        float(t[1]) - float(t[0]) if isinstance(t, list) else float(t)
-        for t in summary["npu_compute_time_list"]
-    ]
-    mean, throughput = float(summary["NPU_compute_time"]["mean"]), float(summary["throughput"])
-    if not times or not all(math.isfinite(t) and t > 0 for t in (*times, mean, throughput)):
-        raise ChainError(f"ais_bench reports no time for device {device}; see {job.log}.")
-    of_list = math.fsum(times) / len(times)
-    if not math.isclose(mean, of_list, rel_tol=0.01):
-        raise ChainError(
-            f"ais_bench reports a mean of {mean:.4g} ms on device {device}, but the times that it "
-            f"lists have one of {of_list:.4g}: ais_bench and aclruntime are of different "
-            f"versions; install both from one release; see {job.log}."
-        )
-    if not math.isclose(throughput, 1000 * job.batch_size / mean, rel_tol=0.01):
-        raise ChainError(
-            f"ais_bench reports {throughput:.1f} fps on device {device}, but {mean:.4f} ms for a "
-            f"batch of {job.batch_size} are {1000 * job.batch_size / mean:.1f}; see {job.log}."
-        )
-    # Runtimes that do not measure the copies report zeros, and count none.
-    copies = {key: summary.get(f"{key}_latency", {}) for key in ("H2D", "D2H")}
-    transfers = {key: float(copy["mean"]) for key, copy in copies.items() if copy.get("count")}
-    return Part(device, folder, files, times, throughput, transfers)

@@ -1,13 +1,14 @@
 """What ais_bench wrote for a set -> one vector for each input, every one accounted for."""
 
 import hashlib
+import io
 import math
 import os
 from pathlib import Path
 
 import numpy as np
 
-from ascend.ais_bench import Part
+from ascend.summary import Part
 from common.errors import ChainError
 from common.files import replacing
 from common.shapes import DIMENSION
@@ -85,9 +86,9 @@ def load(folder: Path, stems: list[str], outfmt: str) -> tuple[np.ndarray, str]:
     result = np.empty((len(names), DIMENSION), np.float32)
     digest = hashlib.sha256()
     for row, name in zip(result, names, strict=True):
-        path = folder / name
-        digest.update(path.read_bytes())
-        row[:] = read(path)
+        content = (folder / name).read_bytes()
+        digest.update(content)
+        row[:] = parse(name, content)
     lengths = np.linalg.norm(result, axis=1)
     bad = ~(np.abs(lengths - 1) < _LENGTH_TOLERANCE)
     if bad.any():
@@ -100,30 +101,27 @@ def load(folder: Path, stems: list[str], outfmt: str) -> tuple[np.ndarray, str]:
     return result, digest.hexdigest()
 
 
-def read(path: Path) -> np.ndarray:
-    """Return the vector in ``path``, float32 (512,): .npy, .txt, or .bin of raw float32.
+def parse(name: str, content: bytes) -> np.ndarray:
+    """Return the vector in the file ``name``, float32 (512,): .npy, .txt, or .bin of raw float32.
 
     Text has six decimals, so that a value is off by up to 5e-7. Raises ``ChainError`` where
-    the file holds another size or type.
+    ``content`` has another size or type.
     """
-    data = path.read_bytes()
     try:
-        if path.suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
+        if name.endswith(".npy"):
+            values = np.load(io.BytesIO(content), allow_pickle=False)
             shown = f"{values.dtype} {values.shape}"
-        elif path.suffix == ".txt":
-            values = np.array(data.decode("ascii").split(), np.float32)
+        elif name.endswith(".txt"):
+            values = np.array(content.decode("ascii").split(), np.float32)
             shown = f"{len(values)} numbers"
         else:
-            values = np.frombuffer(data[: len(data) // 4 * 4], np.float32)
-            shown = f"{len(data)} bytes"
+            values = np.frombuffer(content[: len(content) // 4 * 4], np.float32)
+            shown = f"{len(content)} bytes"
     except (ValueError, EOFError) as error:
-        raise ChainError(
-            f"the output {path.name} is not an array ({error}); run make again."
-        ) from None
+        raise ChainError(f"the output {name} is not an array ({error}); run make again.") from None
     # Some converters leave the output in fp16; .npy says so, the others could not.
     if values.dtype not in (np.float32, np.float16) or values.size != DIMENSION:
         raise ChainError(
-            f"the output {path.name} holds {shown} instead of {DIMENSION} float32; rebuild the .om."
+            f"the output {name} holds {shown} instead of {DIMENSION} float32; rebuild the .om."
         )
     return values.reshape(DIMENSION)
