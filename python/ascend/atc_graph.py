@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto
 
 from common.check import Check
@@ -28,11 +29,8 @@ def read(path: Path) -> ModelProto:
     Raises ``ChainError`` where it is none.
     """
     try:
-        model = onnx.load(str(path), load_external_data=False)
-    # What the parser raises is not an exported type.
-    except Exception as error:
-        if isinstance(error, OSError):
-            raise
+        model = onnx.load(str(path), format="protobuf", load_external_data=False)
+    except DecodeError:
         raise ChainError(f"{path} is not an ONNX file; name one with ONNX=.") from None
     if not model.graph.node or not model.opset_import:
         raise ChainError(f"{path} is not an ONNX file; name one with ONNX=.")
@@ -45,7 +43,12 @@ def prepare(path: Path) -> ModelProto:
     Older plugins made the bare norm of LpNormalization, without the division.
     """
     model = read(path)
-    onnx.load_external_data_for_model(model, str(path.parent))
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError):
+        raise ChainError(
+            f"the weights beside {path} are missing or damaged; remove it and run make again."
+        ) from None
     lp_normalization.spell_out(model)
     return model
 

@@ -75,6 +75,16 @@ def test_weights_in_another_file(tmp_path):
     assert run_module("lint_om", "--onnx", tmp_path / "m.onnx", "--as-om").returncode == 0
 
 
+def test_weights_that_are_gone(tmp_path):
+    make_model(tmp_path / "m.onnx", 4)
+    (data,) = tmp_path.glob("*.data")
+    data.write_bytes(data.read_bytes()[:100])
+    arguments = ("--onnx", tmp_path / "m.onnx", "--as-om")
+    expect_error(run_module("lint_om", *arguments), "the weights beside", "missing or damaged")
+    data.unlink()
+    expect_error(run_module("lint_om", *arguments), "the weights beside", "run make again")
+
+
 def test_what_is_no_onnx(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"\x80\x02hello")
     expect_error(run_module("lint_om", "--onnx", tmp_path / "m.onnx"), "is not an ONNX file")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import helper
 
 FLAGS = {
@@ -191,7 +192,7 @@ def main() -> None:
         # The converter takes one file: tensors beside it are not found.
         model = onnx.load(str(source), load_external_data=False)
         outside = [t.name for t in model.graph.initializer if t.data_location == t.EXTERNAL]
-    except Exception:
+    except DecodeError:
         fail("E10015", f"File [{source}] is no valid ONNX.")
     if outside:
         fail("E16004", f"Tensor {outside[0]} has external data, which is not in the file.")
