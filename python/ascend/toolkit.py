@@ -64,10 +64,10 @@ def cann_version() -> str | None:
     return None
 
 
-def needs(cann: str) -> Needs | None:
-    """Return what the version ``cann`` needs; None for a series that is not in the table."""
+def needs(cann: str | None) -> Needs | None:
+    """Return what the version ``cann`` needs; None where it or its series is not known."""
     found = None
-    for row in _NEEDS:
+    for row in _NEEDS if cann else ():
         if _order(row.cann)[:2] == _order(cann)[:2] and _order(row.cann) <= _order(cann):
             found = row
     return found

@@ -29,7 +29,7 @@ def converter() -> list[Check]:
     if not atc:
         return checks
     cann = toolkit.cann_version()
-    row = toolkit.needs(cann) if cann else None
+    row = toolkit.needs(cann)
     if not row:
         known = f"CANN {cann}: nothing known about it" if cann else "CANN: its version is not told"
         checks.append(Check(known, False, "look up which Python it takes", needed=False))
@@ -114,8 +114,7 @@ def ais_bench(python: str) -> list[Check]:
     remedy = "name the interpreter that has ais_bench and aclruntime: AIS_PYTHON="
     if not found:
         return [Check(f"ais_bench: {python} cannot be run", False, remedy)]
-    cann = toolkit.cann_version()
-    row = toolkit.needs(cann) if cann else None
+    row = toolkit.needs(toolkit.cann_version())
     what = f"interpreter of ais_bench: {python}"
     checks = [_fits(row, found, what) if row else Check(f"{what}, Python {found.version}", True)]
     wheels = {"ais_bench.infer": "ais_bench", "aclruntime": "aclruntime"}
