@@ -81,12 +81,12 @@ def npu_variants(configurations: list[Configuration]) -> Rows:
     rows: dict[tuple, dict[str, str]] = {}
     for c in configurations:
         if c.variant and c.perf:
-            key = (c.network, c["device"], c["precision"], str(c["batch_size"]))
+            key = (c.network, c["dataset"], c["device"], c["precision"], str(c["batch_size"]))
             own = (c["net"], c["device"]) == (guide["net"], guide["device"])
             fps = guide["fps"].get(key[-1], NONE) if own else NONE
             cells = rows.setdefault(key, dict.fromkeys(variants, NONE) | {"guide": str(fps)})
             cells[c.variant] = f"{c.perf['throughput_fps'] / len(c.perf['devices']):.1f}"
-    header = ["network", "chip", "precision", "batch", *variants, "guide's fps"]
+    header = ["network", "data set", "chip", "precision", "batch", *variants, "guide's fps"]
     return [header, *([*key, *cells.values()] for key, cells in rows.items())]
 
 
