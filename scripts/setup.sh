@@ -73,8 +73,7 @@ for name in "${names[@]}"; do
     switch) [ -z "$v" ] || one_of 0 1 ;;
     between*)
         read -r _ low high <<<"$k"
-        like "$NUMBER" "choose from $low to $high"
-        [[ $v -ge $low && $v -le $high ]] || fail "$name=$v is not allowed; choose from $low to $high"
+        [[ $v =~ ^$NUMBER$ && $v -ge $low && $v -le $high ]] || fail "$name=$v is not allowed; choose from $low to $high"
         ;;
     number) like "$NUMBER" "give one positive integer" ;;
     numbers) like "$NUMBER( +$NUMBER)*" "give positive integers" ;;

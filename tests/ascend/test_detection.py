@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ascend import npu
+from ascend.atc_graph import OPSETS
 from common.errors import ChainError
 from support.ascend import TOOLKIT, environment, setup
 from support.project import ROOT, Project
@@ -169,8 +170,8 @@ def test_the_places_of_set_env(tmp_path):
         ("CHIP=fast", "310P3"),
         ("AIPP=yes", "0 1"),
         ("OUTFMT=CSV", "NPY BIN TXT"),
-        ("OPSET=18", "which reads 11 to 17"),
-        ("OPSET=10", "which reads 11 to 17"),
+        (f"OPSET={OPSETS[-1] + 1}", f"which reads {OPSETS[0]} to {OPSETS[-1]}"),
+        (f"OPSET={OPSETS[0] - 1}", f"which reads {OPSETS[0]} to {OPSETS[-1]}"),
         ("OPSET=6", "choose from 9 to 20"),
         ("OPSET=7", "choose from 9 to 20"),
         ("OPSET=25", "choose from 9 to 20"),

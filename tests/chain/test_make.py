@@ -102,6 +102,20 @@ def test_second_run_only_prints_the_stored_result(built: Project, inputs: Path):
     ]
 
 
+def test_what_infer_left_is_scored_by_name(built: Project, inputs: Path):
+    embeddings = built.root / RESULT / "embeddings.npy"
+    before = (built.root / RESULT / "accuracy.json").read_text()
+    assert planned(built.make("-n", *arguments(inputs, "infer")).stdout) == []
+    # Whatever variable has changed since.
+    again = built.make(*arguments(inputs, "postprocess", "THREADS=1"))
+    assert steps(again.stdout) == ["score"] and "accuracy: " in again.stdout
+    assert (built.root / RESULT / "accuracy.json").read_text() == before
+    aside = embeddings.rename(embeddings.with_suffix(".aside"))
+    result = built.make(*arguments(inputs, "postprocess"), ok=False)
+    expect_error(result, f"{RESULT}/embeddings.npy is missing; run make infer first")
+    aside.rename(embeddings)
+
+
 @pytest.mark.parametrize(
     ("touched", "remade"),
     [
