@@ -18,7 +18,7 @@ from ascend import interpreter, summary
 from common.errors import ChainError
 from common.files import remove
 
-# The name of the folder that ais_bench is told to make.
+# The name of the folder that ais_bench is told to write into.
 _NAME = "run"
 _PREFIX = ".ais_bench.tmp-"
 _PATH = re.compile(r"[A-Za-z0-9_/.-]+")
@@ -146,6 +146,8 @@ def run(job: Job) -> tuple[list[summary.Part], float]:
     for path in filter(None, (job.om, job.inputs, job.folder)):
         check_path(job.python, path)
     job.log.parent.mkdir(parents=True, exist_ok=True)
+    # Newer versions make it once for each device, and one of them fails where another was faster.
+    (job.folder / _NAME).mkdir(mode=0o750)
     words = command(job)
     numbers = ", ".join(map(str, job.devices))
     with job.log.open("w", encoding="utf-8") as file:

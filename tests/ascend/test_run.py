@@ -152,10 +152,13 @@ def test_failures_show_what_ais_bench_said(job, capfd):
         ais_bench.run(job._replace(devices=[7]))
     assert not capfd.readouterr().err
     assert "[507033][set device 7 failed]" in job.log.read_text()
-    with pytest.raises(ChainError, match="exit status"):
-        ais_bench.run(job._replace(python="/bin/false"))
-    with pytest.raises(ChainError, match="/none/python cannot be run"):
-        ais_bench.run(job._replace(python="/none/python"))
+    for name, python, why in (
+        ("false", "/bin/false", "exit status"),
+        ("none", "/none/python", "/none/python cannot be run"),
+    ):
+        (job.folder / name).mkdir(mode=0o750)
+        with pytest.raises(ChainError, match=why):
+            ais_bench.run(job._replace(python=python, folder=job.folder / name))
 
 
 def test_a_package_without_its_own_main(job, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -221,6 +222,11 @@ def test_the_newer_version_judges_absolute_paths(ais_bench, folder, tmp_path):
 
 def test_the_newer_version_divides_when_asked(ais_bench, tmp_path):
     run = ("--outfmt", "NPY", "--output_dirname", "d", *TWO)
+    # Its processes race for the folder that is not there yet.
+    failed = ais_bench(SIX, *run, **V3)
+    assert failed.returncode == 1 and "can not make dir" in failed.stdout
+    shutil.rmtree(tmp_path / "d")
+    (tmp_path / "d").mkdir(mode=0o750)
     assert ais_bench(SIX, *run, **V3).returncode == 0
     assert {len(v) for v in outputs(tmp_path, "device?_?").values()} == {2}
     assert {p.name for p in (tmp_path / "d").iterdir() if p.is_dir()} == {"device0_0", "device1_1"}

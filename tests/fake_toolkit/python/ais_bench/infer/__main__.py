@@ -78,11 +78,17 @@ def save(folder: Path, stem: str, index: int, outfmt: str, value: np.ndarray) ->
 def make_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         stop(f"{folder} is a file")
-    made = [f for f in (folder, *folder.parents) if not f.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    if V3:
-        for path in {folder, *made}:
-            path.chmod(0o750)
+    if not V3:
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    # The processes of several devices look at the same time, and all but the fastest fail.
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
+    for path in reversed(missing):
+        time.sleep(0.2)
+        try:
+            path.mkdir(mode=0o750)
+        except FileExistsError:
+            stop(f"can not make dir: {path}")
 
 
 def hang() -> None:
