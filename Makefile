@@ -25,7 +25,9 @@ CROPS := data/$(SET)_crops
 LABELS := data/$(SET)_list.npy
 UNIQUE_INDEX := data/$(SET)_unique.npy
 
-STEM := $(basename $(notdir $(WEIGHTS)))
+# A checkpoint, or a network in ONNX that somebody else made of one.
+MODEL_SOURCE := $(or $(ONNX),$(WEIGHTS))
+STEM := $(basename $(notdir $(MODEL_SOURCE)))
 MODEL := model/$(STEM)
 SIZES := $(sort 1 $(BS) $(BATCHES))
 STAGE := $(if $(filter 0,$(FUSE)),sim,fused)
@@ -47,7 +49,7 @@ RUN := $(call run_on,$(SET))
 
 DEMO_DATA := data/demo.bin
 DEMO_WEIGHTS := model/demo_$(NET).pth
-BROUGHT := $(DATA) $(WEIGHTS) $(CALIB) $(DATASETS:%=data/%.bin)
+BROUGHT := $(DATA) $(MODEL_SOURCE) $(CALIB) $(DATASETS:%=data/%.bin)
 DOWNLOADABLE := $(patsubst "%":,%,$(filter "data/%": "model/%":,$(file <scripts/downloads.json)))
 
 # Without prerequisites to be older than: a file that is there is never downloaded again.
@@ -73,17 +75,27 @@ $(LABELS): $(DATA) $(DATA_STAMP) $(call beside,$(CROPS)/__attrs__ $(UNIQUE_INDEX
 
 # ---- Checkpoint -> ONNX with a symbolic batch -> one file a batch size -> simplified -> fused
 
+# What the network expects of its input: a record of the model from here on.
+NET_COLOUR := $(if $(findstring COLOUR = "rgb",$(file <python/networks/$(NET).py)),rgb,bgr)
+PREPROCESSING := --colour $(or $(COLOUR),$(NET_COLOUR)) --mean=$(or $(MEAN),127.5) --scale=$(or $(SCALE),127.5)
 WEIGHTS_STAMP := model/.stamp/$(STEM)
-$(eval $(call stamp,$(WEIGHTS_STAMP),NET=$(NET) WEIGHTS=$(WEIGHTS) OPSET=$(OPSET) BACKBONE=$(BACKBONE),$(WEIGHTS)))
+$(eval $(call stamp,$(WEIGHTS_STAMP),$(if $(ONNX),ONNX=$(ONNX) OUTPUT=$(OUTPUT),NET=$(NET) WEIGHTS=$(WEIGHTS) \
+	OPSET=$(OPSET) BACKBONE=$(BACKBONE)) $(PREPROCESSING),$(MODEL_SOURCE)))
 # The weights of every stage; the name carries a hash, so any will do.
 WEIGHT_DATA := $(firstword $(wildcard $(MODEL)_????????????????.data) $(MODEL)_missing.data)
 REFERENCE_builtin :=
 REFERENCE_reference := LResNet
 
-$(MODEL)_dynamic.onnx: $(WEIGHTS) $(WEIGHTS_STAMP) $(call beside,$(MODEL)_baseline.npy $(WEIGHT_DATA)) \
-		$(REFERENCE_$(BACKBONE):%=%/.patched) $(call by,export_onnx networks/$(NET)) | $(ENVIRONMENT)
+EXPORTED := --weights-name $(STEM) --onnx $(MODEL)_dynamic.onnx --baseline $(MODEL)_baseline.npy
+$(MODEL)_dynamic.onnx: $(MODEL_SOURCE) $(WEIGHTS_STAMP) $(call beside,$(MODEL)_baseline.npy $(WEIGHT_DATA)) | $(ENVIRONMENT)
+ifdef ONNX
+$(MODEL)_dynamic.onnx: $(call by,adopt_onnx)
+	$(STEP) adopt $@ python/adopt_onnx.py --source $(ONNX) $(OUTPUT:%=--output %) $(PREPROCESSING) $(EXPORTED)
+else
+$(MODEL)_dynamic.onnx: $(REFERENCE_$(BACKBONE):%=%/.patched) $(call by,export_onnx networks/$(NET))
 	$(STEP) export $@ python/export_onnx.py --net $(NET) --weights $(WEIGHTS) --opset $(OPSET) \
-		$(REFERENCE_$(BACKBONE):%=--backbone %) --weights-name $(STEM) --onnx $@ --baseline $(MODEL)_baseline.npy
+		$(REFERENCE_$(BACKBONE):%=--backbone %) $(PREPROCESSING) $(EXPORTED)
+endif
 
 $(SIZES:%=$(MODEL)_bs%.onnx): $(MODEL)_bs%.onnx: $(MODEL)_dynamic.onnx $(call by,fix_batch)
 	$(STEP) fix-batch $@ python/fix_batch.py --onnx $< --batch-size $* --out $@
@@ -131,7 +143,7 @@ PARITY_STAMP := $(OM_STAMP)_parity
 $(eval $(call stamp,$(PARITY_STAMP),DEVICE=$(NPU),))
 NPU_INPUTS := data/$(SET)_npu$(AIPP_NAME)
 INPUTS_STAMP := data/.stamp/$(notdir $(NPU_INPUTS))
-$(eval $(call stamp,$(INPUTS_STAMP),UNIQUE=$(UNIQUE),))
+$(eval $(call stamp,$(INPUTS_STAMP),UNIQUE=$(UNIQUE) $(PREPROCESSING),))
 
 $(SIZES:%=$(MODEL)_bs%$(OM)): $(MODEL)_bs%$(OM): $(MODEL)_bs%_$(OM_STAGE).onnx $(OM_STAMP) $(call by,build_om)
 	$(STEP) atc $@ python/build_om.py --onnx $< --graph $(OM_STAGE) --batch-size $* --precision $(PRECISION) \
@@ -148,7 +160,7 @@ $(SIZES:%=$(MODEL)_bs%$(OM).parity.json): $(MODEL)_bs%$(OM).parity.json: $(MODEL
 
 $(NPU_INPUTS).json: $(LABELS) $(INPUTS_STAMP) $(call beside,$(NPU_INPUTS)) $(call by,write_npu_inputs)
 	$(STEP_ALONE) npu-inputs $(NPU_INPUTS) python/write_npu_inputs.py --crops $(CROPS) $(UNIQUE_OPTION) \
-		$(AIPP_OPTION) --out $@
+		$(AIPP_OPTION) $(PREPROCESSING) --out $@
 
 # ---- Crops and model -> embeddings and record of the run; model -> latency and throughput
 
@@ -224,7 +236,7 @@ $(ABLE): $(call by,check_engine $(ENGINE_MODULE)) $(if $(FILES_ENGINE),$(AIS_STA
 	@$(RUN_DOOR) python/check_engine.py --engine $(ENGINE) --precision $(PRECISION) $(EP:%=--provider %) \
 		$(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) \
 		$(if $(FILES_ENGINE),--ais-python $(call quote,$(AIS))) --out $@
-READY := $(DATA) $(WEIGHTS) $(ABLE)
+READY := $(DATA) $(MODEL_SOURCE) $(ABLE)
 
 demo: $(DEMO_DATA) $(DEMO_WEIGHTS) ## The whole chain on made-up data: needs no download
 	@+$(MAKE) --no-print-directory accuracy perf $(DEMO)

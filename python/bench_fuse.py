@@ -8,6 +8,7 @@ import numpy as np
 
 import engines
 from common.errors import ChainError, exit_with
+from inference import configuration
 from onnx_graph import parity, store
 
 RUNTIMES = (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
@@ -44,7 +45,7 @@ def main() -> None:
             print(f"| {name} {precision} | {error} | | | |")
             continue
         size = runs[0].describe()["batch_size"]
-        images = parity.images()
+        images = parity.images(configuration.preprocessing_of(args.models[0]))
         batch = images[np.arange(size) % len(images)]
         for model, row in zip(args.models, rates(runs, batch, args.loop), strict=True):
             nodes = len(store.load_graph(model).graph.node)

@@ -17,6 +17,7 @@ from common.errors import ChainError, exit_with
 from common.files import write_json
 from common.progress import progress
 from dataset.crops import first_batch, open_crops
+from inference import configuration
 from onnx_graph import flops, store
 from onnx_graph.parity import compare
 
@@ -90,7 +91,8 @@ def run_size(
 ) -> dict[str, Any]:
     """Return the result of one batch size, that of ``plain``: every backend and its ratios."""
     batch_size = flops.batch_size(plain)
-    batch = first_batch(args.crops, batch_size)
+    form = configuration.preprocessing_of(plain)
+    batch = first_batch(args.crops, batch_size, form)
     cost = flops.count(plain) / batch_size
     unavailable: dict[str, str] = {}
     with ExitStack() as stack:

@@ -20,7 +20,8 @@ def main() -> None:
     args = parser.parse_args()
 
     engine = configuration.load_engine(args, throughput=False)
-    batch = first_batch(args.crops, args.batch_size, engine.takes_pixels)
+    form = configuration.preprocessing_of(args.model)
+    batch = first_batch(args.crops, args.batch_size, form, engine.takes_pixels)
     seconds = measure(lambda: engine.run(batch), args.warmup, args.loop)
     result = summarise(seconds, args.batch_size) | {"loop": len(seconds), "warmup": args.warmup}
     record = configuration.record(args, engine)

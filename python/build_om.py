@@ -13,19 +13,22 @@ from ascend import aipp, atc, atc_graph, npu, run_record
 from common.checksum import sha256
 from common.errors import ChainError, exit_with
 from common.files import replacing, write_json
+from dataset import preprocessing
 from onnx_graph import store
 
 
-def convert(model: onnx.ModelProto, arguments: list[str], log: Path, folder: Path) -> Path:
+def convert(
+    model: onnx.ModelProto, arguments: list[str], config: str, log: Path, folder: Path
+) -> Path:
     """Convert ``model``, weights included, with atc in the empty ``folder``; return the .om.
 
-    The ``log`` is kept. Raises ``ChainError`` with a reading of atc's answer where it does not
-    succeed.
+    ``config`` is AIPP's, where ``arguments`` name it. The ``log`` is kept. Raises ``ChainError``
+    with a reading of atc's answer where it does not succeed.
     """
     # One self-contained file: older versions of atc do not find weights beside a graph.
     onnx.save(model, folder / atc.ONNX)
     if f"--insert_op_conf={atc.AIPP}" in arguments:
-        (folder / atc.AIPP).write_text(aipp.config(), encoding="utf-8")
+        (folder / atc.AIPP).write_text(config, encoding="utf-8")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
         print("atc", *arguments, file=file, flush=True)
@@ -73,6 +76,8 @@ def main() -> None:
         raise ChainError(
             f"{args.onnx} does not have batch size {args.batch_size}; remove it and run make."
         )
+    metadata = store.metadata(model)
+    form = preprocessing.of_metadata(metadata, args.onnx)
     arguments = atc.flags(
         batch_size=args.batch_size,
         soc_version=soc_version,
@@ -81,13 +86,12 @@ def main() -> None:
         aipp=args.aipp,
         extra=extra,
     )
-    metadata = store.metadata(model)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=args.out.parent, prefix=".atc.tmp-") as folder,
         replacing(args.out) as temporary,
     ):
-        convert(model, arguments, args.log, Path(folder)).rename(temporary)
+        convert(model, arguments, aipp.config(form), args.log, Path(folder)).rename(temporary)
         # Newer versions of ais_bench refuse what others may write.
         temporary.chmod(0o644)
         write_json(
@@ -101,7 +105,9 @@ def main() -> None:
                 "aipp": args.aipp,
                 "graph": args.graph,
                 "atc_flags": arguments,
-                "exported_with": {"torch": metadata["torch"], "opset": int(metadata["opset"])},
+                "exported_with": store.exported_with(metadata),
+                "preprocessing": form.record(),
+                "dimension": int(metadata["dimension"]),
                 "weights_sha256": metadata["weights_sha256"],
                 "onnx_sha256": sha256(args.onnx),
                 "om_sha256": sha256(temporary),

@@ -17,6 +17,7 @@ from ascend.interpreter import check_tools
 from common.checksum import sha256
 from common.errors import ChainError, exit_with
 from common.files import write_json
+from dataset.preprocessing import of_record
 from onnx_graph import parity
 
 # Rounding to half precision, layer upon layer, costs up to 1e-3; what is not in single
@@ -67,22 +68,23 @@ def main() -> None:
 
     # Whole batches, so that every row is compared; each device gets as many.
     rows = args.batch_size * math.ceil(parity.IMAGES / args.batch_size)
+    form = of_record(model["preprocessing"])
     pixels = parity.pixels()
     count = rows * len(args.devices)
     with ais_bench.private_folder(args.out.parent) as private:
         inputs = private / "inputs"
         inputs.mkdir(mode=0o750)
         for i in range(count):
-            content, _ = input_files.encode(pixels[i % rows % parity.IMAGES], model["aipp"])
+            content, _ = input_files.encode(pixels[i % rows % parity.IMAGES], form, model["aipp"])
             content.tofile(inputs / f"{i}.bin")
             # Newer versions of ais_bench refuse what others may write.
             (inputs / f"{i}.bin").chmod(0o640)
         job = run_record.job(args, private, ais_bench.FIRST_LIMIT_S)._replace(inputs=inputs)
         parts, wall = ais_bench.run(job)
         stems = [str(i) for i in range(count)]
-        output_files.keep(parts, stems, job.outfmt, args.batch_size, private / "kept")
-        outputs, _ = output_files.load(private / "kept", stems, job.outfmt)
-    images = parity.images()[np.arange(rows) % parity.IMAGES]
+        output_files.keep(parts, stems, job, model["dimension"], private / "kept")
+        outputs, _ = output_files.load(private / "kept", stems, job.outfmt, model["dimension"])
+    images = parity.images(form)[np.arange(rows) % parity.IMAGES]
     batches = [images[i : i + args.batch_size] for i in range(0, rows, args.batch_size)]
     baseline = np.concatenate([parity.run_onnx(args.onnx, batch) for batch in batches])
     found = parity.compare(np.tile(baseline, (len(args.devices), 1)), outputs)

@@ -25,9 +25,10 @@ def main() -> None:
     start = time.perf_counter()
     crops = open_crops(args.crops)
     unique_index = read_unique_index(args.unique_index, len(crops))
+    form = configuration.preprocessing_of(args.model)
     engine = configuration.load_engine(args, throughput=True)
     loaded = time.perf_counter()
-    embeddings, seconds = embed(engine, crops, unique_index, args.batch_size)
+    embeddings, seconds = embed(engine, crops, unique_index, args.batch_size, form)
     wall = time.perf_counter() - loaded
     inferences = VIEWS * len(np.unique(unique_index))
     run = configuration.record(args, engine) | {

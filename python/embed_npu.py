@@ -15,9 +15,9 @@ from inference.embedding import read_unique_index, to_unit_length
 
 
 def embeddings_of(outputs: np.ndarray, unique_index: np.ndarray) -> np.ndarray:
-    """Return float32 (images, 512): the L2-normalised sum of both views, as for every engine.
+    """Return float32 (images, D): the L2-normalised sum of both views, as for every engine.
 
-    ``outputs``, float32 (2 * n, 512), holds crop and mirror image in turn for each of the n
+    ``outputs``, float32 (2 * n, D), holds crop and mirror image in turn for each of the n
     different values in ``unique_index``, int (images,), ascending.
     """
     which, inverse = np.unique(unique_index, return_inverse=True)
@@ -42,7 +42,7 @@ def main() -> None:
     # As infer ran it: every crop, or each different one.
     unique_index = read_unique_index(args.unique_index if run["unique"] else None, len(crops))
     stems = input_files.stems(np.unique(unique_index))
-    outputs, checksum = output_files.load(args.outputs, stems, run["outfmt"])
+    outputs, checksum = output_files.load(args.outputs, stems, run["outfmt"], run["dimension"])
     if checksum != run["outputs_sha256"]:
         raise ChainError(
             f"{args.outputs} is not what {args.run} describes; remove it, run make infer."

@@ -9,7 +9,6 @@ import logging
 import warnings
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from torch import nn
@@ -20,14 +19,17 @@ from common.checksum import sha256
 from common.errors import exit_with
 from common.files import write_npy
 from common.shapes import SIDE
+from dataset import preprocessing
+from networks._blocks import L2Norm
 from onnx_graph import parity, store
+from onnx_graph.parity import has_unit_length
 from reference import checkout
 
 INPUT, OUTPUT = "image", "output1"
 
 
 def export(network: nn.Module, opset: int) -> onnx.ModelProto:
-    """Return ``network`` as ONNX: ``image`` (batch, 3, 112, 112) -> ``output1`` (batch, 512).
+    """Return ``network`` as ONNX: ``image`` (batch, 3, 112, 112) -> ``output1`` (batch, D).
 
     The TorchScript exporter is chosen explicitly: it writes the plain operators and the opsets
     that Ascend's converter reads, and folds the batch-norms that follow a convolution.
@@ -57,6 +59,7 @@ def main() -> None:
     parser.add_argument("--onnx", type=Path, required=True, help="ONNX file to write")
     parser.add_argument("--baseline", type=Path, required=True, help="PyTorch's output, .npy")
     parser.add_argument("--backbone", type=Path, help="take the class from this reference checkout")
+    preprocessing.add_arguments(parser)
     args = parser.parse_args()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
@@ -66,26 +69,33 @@ def main() -> None:
         else:
             network = networks.build(args.net)
     load_into(network, args.weights, args.net)
+    form = preprocessing.parse(args.colour, args.mean, args.scale)
+    images = torch.from_numpy(parity.images(form))
     with torch.inference_mode():
-        baseline = network(torch.from_numpy(parity.images())).numpy()
+        baseline = network(images)
+        if not has_unit_length(baseline.numpy()):
+            network = nn.Sequential(network, L2Norm()).eval()
+            baseline = network(images)
     model = export(network, args.opset)
     store.set_metadata(
         model,
         {
             "net": args.net,
+            "dimension": str(store.dimension(model)),
             "checkpoint": args.weights.stem,
             "weights_sha256": sha256(args.weights),
             "torch": torch.__version__,
             "opset": str(args.opset),
             "backbone": "reference" if args.backbone else "builtin",
-        },
+        }
+        | form.metadata(),
     )
 
     def check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
-        parity.gate(path, baseline, f"the ONNX export of {args.weights}")
+        parity.gate(path, baseline.numpy(), f"the ONNX export of {args.weights}")
 
-    write_npy(args.baseline, baseline.astype(np.float32))
+    write_npy(args.baseline, baseline.numpy())
     store.publish(model, args.onnx, args.weights_name, check)
 
 

@@ -10,6 +10,7 @@ from ascend import ais_bench, input_files, output_files, run_record
 from common.errors import ChainError, exit_with
 from common.files import write_json
 from dataset.crops import open_crops
+from dataset.preprocessing import of_record
 from inference.embedding import read_unique_index
 
 
@@ -34,7 +35,8 @@ def main() -> None:
     if math.ceil(len(stems) / share) < len(args.devices):
         raise ChainError(f"{len(stems)} inputs are too few for {len(args.devices)} devices.")
     folder = input_files.folder_of(args.inputs)
-    input_files.check(folder, crops, which, model["aipp"])
+    form = of_record(model["preprocessing"])
+    input_files.check(folder, crops, which, form, model["aipp"])
 
     batches = math.ceil(len(stems) / args.batch_size)
     limit_s = ais_bench.limit_s(parity["wall_s"], parity["batch_ms"], batches, len(stems))
@@ -42,7 +44,7 @@ def main() -> None:
         job = run_record.job(args, private, limit_s)
         job = job._replace(inputs=folder, outfmt=args.outfmt)
         parts, wall = ais_bench.run(job)
-        checksum = output_files.keep(parts, stems, args.outfmt, args.batch_size, args.outputs)
+        checksum = output_files.keep(parts, stems, job, model["dimension"], args.outputs)
     run = run_record.record(args, model, parity) | {
         "images": len(crops),
         "inferences": len(stems),

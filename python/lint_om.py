@@ -7,6 +7,7 @@ from pathlib import Path
 from ascend import atc_graph
 from common.check import show
 from common.errors import exit_with
+from onnx_graph import foreign
 
 
 def main() -> None:
@@ -14,7 +15,7 @@ def main() -> None:
     parser.add_argument("--onnx", type=Path, required=True)
     parser.add_argument("--as-om", action="store_true", help="look at what make om gives to atc")
     args = parser.parse_args()
-    model = atc_graph.prepare(args.onnx) if args.as_om else atc_graph.read(args.onnx)
+    model = atc_graph.prepare(args.onnx) if args.as_om else foreign.read(args.onnx)
     print(args.onnx)
     sys.exit(show(atc_graph.lint(model), "It is as atc needs it.", "would stop atc"))
 

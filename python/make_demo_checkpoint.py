@@ -14,8 +14,8 @@ import networks
 from common.errors import exit_with
 from common.files import replacing
 from dataset import verification_bin
-from dataset.crops import normalise
 from dataset.decode import decode
+from dataset.preprocessing import Preprocessing
 
 SEED = 112
 STATISTICS_IMAGES = 32
@@ -74,7 +74,7 @@ def main() -> None:
         network = networks.build(args.net)
     network.to_empty(device="cpu")
     draw(network)
-    calibrate_statistics(network, torch.from_numpy(normalise(pixels)))
+    calibrate_statistics(network, torch.from_numpy(Preprocessing().normalise(pixels)))
     with replacing(args.out) as temporary:
         torch.save(network.state_dict(), temporary)
 

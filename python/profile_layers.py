@@ -46,7 +46,8 @@ def main() -> None:
         precision=args.precision, threads=args.threads, batch_size=args.batch_size
     )
     model = compile_model(openvino.Core(), args.model, options, {"PERF_COUNT": True})
-    rows = profile(model, first_batch(args.crops, args.batch_size))
+    form = configuration.preprocessing_of(args.model)
+    rows = profile(model, first_batch(args.crops, args.batch_size, form))
     whole = sum(row[-1] for row in rows)
     print(f"{args.model}, {args.precision}, batch {args.batch_size}: {whole:.1f} ms in layers")
     lines = [[k, e, str(n), f"{ms:.2f}", f"{ms / whole:.1%}"] for k, e, n, ms in rows]

@@ -22,6 +22,7 @@ from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from common.errors import ChainError, exit_with
 from common.files import write_json
 from common.machine import versions
+from dataset import preprocessing
 from onnx_graph import store
 from quantization import quantized_model, sensitivity
 from quantization.calibration import SEED, load, split
@@ -118,10 +119,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
 
+    source = store.metadata(store.load_graph(args.onnx))
     core = openvino.Core()
     data = load(args.data)
     calibration = data if args.calibration == args.data else load(args.calibration)
-    learned, held = split(data, calibration)
+    learned, held = split(data, calibration, preprocessing.of_metadata(source, args.onnx))
     model = core.read_model(str(args.onnx))
     reference = embeddings(core, model, held)
     full = sensitivity.only_heavy(quantize(model, learned))
@@ -133,7 +135,7 @@ def main() -> None:
     count, trials = search(core, full, exact, ranking, reference, held, args.min_cosine)
     result = next(trial for trial in trials if trial["kept"] == count)
     report: dict[str, Any] = {
-        "source": store.metadata(store.load_graph(args.onnx)),
+        "source": source,
         "calibration": {
             "set": args.calibration.stem,
             "sha256": calibration.sha256,

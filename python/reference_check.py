@@ -14,7 +14,8 @@ import networks
 from checkpoint.state_dict import load_into
 from common.errors import ChainError, exit_with
 from common.files import write_json
-from dataset.crops import normalise, open_crops
+from dataset.crops import open_crops
+from dataset.preprocessing import Preprocessing
 from evaluation.protocol import FOLDS, evaluate, pair_distances
 from reference import checkout
 
@@ -28,7 +29,7 @@ def embed(network: nn.Module, pixels: np.ndarray) -> np.ndarray:
     parts = []
     with torch.inference_mode():
         for start in range(0, len(pixels), _BATCH):
-            part = normalise(pixels[start : start + _BATCH])
+            part = Preprocessing().normalise(pixels[start : start + _BATCH])
             mirrored = np.ascontiguousarray(part[..., ::-1])
             both = network(torch.from_numpy(part)) + network(torch.from_numpy(mirrored))
             parts.append(nn.functional.normalize(both).numpy())

@@ -40,7 +40,8 @@ def main() -> None:
     args = parser.parse_args()
     args.tuned = None
 
-    batch = first_batch(args.crops, args.batch_size)
+    form = configuration.preprocessing_of(args.model)
+    batch = first_batch(args.crops, args.batch_size, form)
     streams = "STREAMS" in engines.declared()[args.engine].variables
     all_threads, all_streams = candidates()
     if args.threads:

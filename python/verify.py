@@ -55,6 +55,7 @@ def main() -> None:
     args = parser.parse_args()
 
     pair = read_pair(args.a, args.b)
+    form = configuration.preprocessing_of(args.model)
     engine = configuration.load_engine(args, throughput=False)
     if args.threshold:
         threshold, source = _number(args.threshold), "THRESHOLD="
@@ -62,7 +63,7 @@ def main() -> None:
         threshold = stored_threshold(args.accuracy, sha256(args.model))
         source = str(args.accuracy)
     # Both views of both pictures are four rows; the engine's batch is filled up as for any set.
-    embeddings, _ = embed(engine, pair, np.arange(2), args.batch_size)
+    embeddings, _ = embed(engine, pair, np.arange(2), args.batch_size, form)
     (distance,) = pair_distances(embeddings)
     print(f"distance:  {distance:.4f} (squared, between 0 and 4)")
     print(f"threshold: {threshold:.4f} ({source})")

@@ -31,7 +31,7 @@ postprocess: $(LABELS) ## Score what infer left, without running it again
 
 .PHONY: download bin convert-weights
 
-download: $(DATA) $(WEIGHTS) ## Get DATA and WEIGHTS, each unless it is there already
+download: $(DATA) $(MODEL_SOURCE) ## Get DATA and WEIGHTS, each unless it is there already
 
 # Always runs, because SRC may have changed; an unchanged set keeps its time stamp.
 BIN := $(or $(OUT),data/$(notdir $(SRC:%/=%)).bin)
@@ -59,7 +59,7 @@ verify: ## Pictures A and B, aligned 112x112: the same person?
 doctor: ## Check all that ENGINE needs, with a remedy for each fault
 	@PY=$(call quote,$(PYTHON)) scripts/python.sh python/doctor.py --engine $(ENGINE) --python $(call quote,$(PY)) \
 		--ais-python $(call quote,$(AIS)) --devices $(NPU) $(CHIP:%=--chip %) $(EP:%=--provider %) $(AIPP_OPTION) \
-		--data $(DATA) --weights $(WEIGHTS) --unique-index $(UNIQUE_INDEX) --inputs $(NPU_INPUTS)
+		--data $(DATA) --weights $(MODEL_SOURCE) --unique-index $(UNIQUE_INDEX) --inputs $(NPU_INPUTS)
 
 ##@ Speed
 

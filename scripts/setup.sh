@@ -95,6 +95,13 @@ for name in "${names[@]}"; do
             seen+=$device,
         done
         ;;
+    channels)
+        number='-?[0-9]+(\.[0-9]*)?'
+        like "$number(,$number,$number)?" "give one number, or three separated by commas, one a channel"
+        if [ "$name" = SCALE ] && [[ ",$v," =~ ,-?0+(\.0*)?, ]]; then
+            fail "$name=$v is not allowed: pixels are divided by it; give what the network was trained with"
+        fi
+        ;;
     chip) like '(Ascend)?[0-9][0-9A-Za-z_-]*' "give a chip as npu-smi info names it, such as 310P3" ;;
     flags) like ' *(--[a-z0-9_]+=[[:alnum:]_./:;,+=-]+( +|$))*' "write flags as --name=value, separated by blanks" ;;
     esac
@@ -258,7 +265,23 @@ for_atc() {
         fail "OPSET=${value[OPSET]} is not for atc, which reads 11 to 17; choose one of those, or another ENGINE="
 }
 [ -z "${value[CALIB]}" ] || there CALIB "${value[CALIB]}"
-[[ -z ${value[ONNX]} || -e ${value[ONNX]} ]] || fail "ONNX=${value[ONNX]} is missing; name an ONNX file"
+network() { # The checkpoint, or the ONNX file that stands in its place, with all that it does not tell.
+    if [ -z "${value[ONNX]}" ]; then
+        there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}"
+        return
+    fi
+    for name in COLOUR MEAN SCALE; do
+        [ -n "${value[$name]}" ] || fail "ONNX=${value[ONNX]} does not tell its $name; give COLOUR=, MEAN= and SCALE= (insightface's: rgb 127.5 127.5), and try make diagnose"
+    done
+}
+if [ -n "${value[ONNX]}" ]; then
+    [ -e "${value[ONNX]}" ] || fail "ONNX=${value[ONNX]} is missing; name an ONNX file"
+    for name in NET WEIGHTS WEIGHTS_URL OPSET BACKBONE; do
+        [ -z "${given[$name]:-}" ] || fail "$name=${value[$name]} does nothing with ONNX=${value[ONNX]}; leave one of them out"
+    done
+elif [ -n "${value[OUTPUT]}" ]; then
+    fail "OUTPUT=${value[OUTPUT]} does nothing without ONNX=; leave it out"
+fi
 for goal in $goals; do
     case $goal in
     accuracy | accuracy-all | infer | perf | perf-all | tune | tune-all | profile | quantize | bench-chain)
@@ -267,11 +290,16 @@ for goal in $goals; do
         else
             there DATA "${value[DATA]}" "${value[DATA_URL]}"
         fi
-        there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}"
+        network
         ;;
-    om-lint) [ -n "${value[ONNX]}" ] || there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}" ;;
-    verify | onnx* | sim* | fuse* | om* | convert-weights) there WEIGHTS "${value[WEIGHTS]}" "${value[WEIGHTS_URL]}" ;;
+    om-lint) [ -n "${value[ONNX]}" ] || network ;;
+    verify | onnx* | sim* | fuse* | om* | convert-weights) network ;;
     preprocess | npu-inputs | postprocess) there DATA "${value[DATA]}" "${value[DATA_URL]}" ;;
+    esac
+    case $goal in
+    demo | bench-* | convert-weights | reference-check)
+        [ -z "${value[ONNX]}" ] || fail "make $goal is about the project's own networks; leave ONNX=${value[ONNX]} out"
+        ;;
     esac
     case $goal in
     accuracy* | infer | perf* | demo) [ "$engine" != ascend ] || for_atc ;;
@@ -303,5 +331,5 @@ done
 # ---- Files that stamps look at, by their own names
 
 echo "${answer[@]}"
-files=("${value[DATA]}" "${value[WEIGHTS]}" ${value[CALIB]:+"${value[CALIB]}"} result/*_bs*/tune.json)
+files=("${value[DATA]}" "${value[ONNX]:-${value[WEIGHTS]}}" ${value[CALIB]:+"${value[CALIB]}"} result/*_bs*/tune.json)
 stat -L -c 'FILE=%n=%s@%.9Y' -- "${files[@]}" 2>/dev/null || true

@@ -12,6 +12,8 @@ DATA ?= data/lfw.bin
 DATASETS ?=
 ## {path} PyTorch checkpoint of NET; its file name is the name of all that is made of it
 WEIGHTS ?= model/model_$(NET).pth
+## {path?} Any recogniser in ONNX instead of NET and WEIGHTS; with COLOUR, MEAN and SCALE
+ONNX ?=
 ## {number} Batch size
 BS ?= 16
 ## {numbers} Batch sizes of the -all targets
@@ -20,6 +22,17 @@ BATCHES ?= 1 4 8 16 32 64
 ENGINE ?= $(DETECTED_ENGINE)
 ## {precision} Arithmetic of the engine; empty: fp16 on an NPU, else fp32
 PRECISION ?= $(DEFAULT_PRECISION)
+
+##@ What the network expects
+
+## {choice? bgr rgb} Order of its input's colours; empty: what NET is trained on
+COLOUR ?=
+## {channels?} Taken off each pixel: one number, or three by commas in COLOUR's order; empty: 127.5
+MEAN ?=
+## {channels?} What is then divided by: likewise
+SCALE ?=
+## {word?} Output of ONNX that is the embedding, where it has several
+OUTPUT ?=
 
 ##@ How to run it
 
@@ -64,8 +77,6 @@ ATC_FLAGS ?=
 OUTFMT ?= NPY
 ## {text} Interpreter that has ais_bench and aclruntime; empty: look for python3, python3.7 to 3.11, PYTHON
 AIS_PYTHON ?=
-## {path?} ONNX file for om-lint; empty: what om gives to atc
-ONNX ?=
 
 ##@ Data and weights
 

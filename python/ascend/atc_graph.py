@@ -4,12 +4,11 @@ from collections import Counter
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto
 
 from common.check import Check
 from common.errors import ChainError
-from onnx_graph import lp_normalization
+from onnx_graph import foreign, lp_normalization
 
 # CANN's parsers document 11 to 18; ReduceL2 is registered up to 17, with its axes as an attribute.
 OPSETS = range(11, 18)
@@ -23,26 +22,12 @@ _OPERATORS = """
 """
 
 
-def read(path: Path) -> ModelProto:
-    """Return the ONNX file ``path`` as it is, tensors in other files left there.
-
-    Raises ``ChainError`` where it is none.
-    """
-    try:
-        model = onnx.load(str(path), format="protobuf", load_external_data=False)
-    except DecodeError:
-        raise ChainError(f"{path} is not an ONNX file; name one with ONNX=.") from None
-    if not model.graph.node or not model.opset_import:
-        raise ChainError(f"{path} is not an ONNX file; name one with ONNX=.")
-    return model
-
-
 def prepare(path: Path) -> ModelProto:
     """Return the ONNX file ``path`` as atc gets it: weights inside, the length spelled out.
 
     Older plugins made the bare norm of LpNormalization, without the division.
     """
-    model = read(path)
+    model = foreign.read(path)
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError):

@@ -2,7 +2,8 @@
 
 One file an image and view, named as the guide names them: ``<i>.bin`` and ``<i>_flip.bin``, i
 being the crop's index. Without AIPP a file is float32 (3, 112, 112) normalised; with AIPP it
-is uint8 (112, 112, 3), a quarter of the size, and the NPU normalises. Channels are BGR.
+is uint8 (112, 112, 3), a quarter of the size, and the NPU normalises. Channels are in the
+network's order.
 """
 
 import os
@@ -13,7 +14,7 @@ import numpy as np
 
 from common.errors import ChainError
 from common.shapes import SIDE
-from dataset.crops import normalise
+from dataset.preprocessing import Preprocessing
 
 # Files compared byte for byte before each use; more would cost as much as writing them.
 SAMPLE = 32
@@ -34,17 +35,23 @@ def file_size(aipp: bool) -> int:
     return 3 * SIDE * SIDE * (1 if aipp else 4)
 
 
-def encode(pixels: np.ndarray, aipp: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the content of the two files of a crop: ``pixels``, uint8 (3, 112, 112), BGR."""
+def encode(pixels: np.ndarray, form: Preprocessing, aipp: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the content of the two files of a crop: ``pixels``, uint8 (3, 112, 112), BGR.
+
+    ``form`` is what the network expects.
+    """
     views = (pixels, pixels[:, :, ::-1])
     if aipp:
-        plain, flipped = (np.ascontiguousarray(view.transpose(1, 2, 0)) for view in views)
+        ordered = (form.pixels(view).transpose(1, 2, 0) for view in views)
+        plain, flipped = (np.ascontiguousarray(view) for view in ordered)
     else:
-        plain, flipped = (np.ascontiguousarray(normalise(view)) for view in views)
+        plain, flipped = (form.normalise(view) for view in views)
     return plain, flipped
 
 
-def check(folder: Path, crops: bcolz.carray, which: np.ndarray, aipp: bool) -> None:
+def check(
+    folder: Path, crops: bcolz.carray, which: np.ndarray, form: Preprocessing, aipp: bool
+) -> None:
     """Raise ``ChainError`` unless ``folder`` holds exactly the inputs for the crops ``which``.
 
     ais_bench notices neither a missing or foreign file nor sizes that cancel out in a batch.
@@ -66,6 +73,7 @@ def check(folder: Path, crops: bcolz.carray, which: np.ndarray, aipp: bool) -> N
         raise ChainError(f"{folder} lacks {min(expected)} and {len(expected) - 1} more; {advice}.")
     for i in np.unique(np.linspace(0, len(which) - 1, SAMPLE // 2, dtype=int)):
         index = int(which[i])
-        for stem, content in zip(stems(which[i : i + 1]), encode(crops[index], aipp), strict=True):
+        contents = encode(crops[index], form, aipp)
+        for stem, content in zip(stems(which[i : i + 1]), contents, strict=True):
             if (folder / f"{stem}.bin").read_bytes() != content.tobytes():
                 raise ChainError(f"{folder}/{stem}.bin does not show image {index}; {advice}.")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ascend.ais_bench import Job
 from ascend.summary import Part
 from common.errors import ChainError
 from common.files import replacing
-from common.shapes import DIMENSION
 
 FORMATS = ("NPY", "BIN", "TXT")
 # The network ends in a division by the length; fp16 leaves about 1e-3 of error in it.
@@ -23,12 +23,12 @@ def names_of(stems: list[str], outfmt: str) -> list[str]:
     return [f"{stem}_0.{outfmt.lower()}" for stem in stems]
 
 
-def keep(parts: list[Part], stems: list[str], outfmt: str, batch_size: int, folder: Path) -> str:
-    """Move the outputs for the inputs ``stems`` into ``folder``, as all that it holds.
+def keep(parts: list[Part], stems: list[str], job: Job, dimension: int, folder: Path) -> str:
+    """Move the outputs of ``job`` for the inputs ``stems`` into ``folder``, as all that it holds.
 
-    Returns their checksum. Raises ``ChainError``, and leaves ``folder`` as it was, where one is
-    missing, extra or doubled, where the number of executions shows another batch size, or for
-    what ``load`` refuses.
+    They are of ``dimension`` numbers each. Returns their checksum. Raises ``ChainError``, and
+    leaves ``folder`` as it was, where one is missing, extra or doubled, where the number of
+    executions shows another batch size, or for what ``load`` refuses.
     """
     where: dict[str, Path] = {}
     for part in parts:
@@ -44,7 +44,7 @@ def keep(parts: list[Part], stems: list[str], outfmt: str, batch_size: int, fold
                     f"ais_bench wrote {name} twice; run make again, if need be with one DEVICE=."
                 )
             where[name] = part.folder / name
-    names = names_of(stems, outfmt)
+    names = names_of(stems, job.outfmt)
     missing, extra = set(names) - set(where), set(where) - set(names)
     if missing or extra:
         what = f"lacks {min(missing)}" if missing else f"has {min(extra)}, which belongs to nothing"
@@ -53,12 +53,12 @@ def keep(parts: list[Part], stems: list[str], outfmt: str, batch_size: int, fold
             "run make again."
         )
     for part in parts:
-        executions = math.ceil(len(part.outputs) / batch_size)
+        executions = math.ceil(len(part.outputs) / job.batch_size)
         if len(part.times_ms) != executions:
             raise ChainError(
                 f"ais_bench ran {len(part.times_ms)} batches on device {part.device} for "
                 f"{len(part.outputs)} inputs, not {executions}: the model's batch size is not "
-                f"{batch_size}; remove the .om and run make again."
+                f"{job.batch_size}; remove the .om and run make again."
             )
     mask = os.umask(0)
     os.umask(mask)
@@ -68,13 +68,13 @@ def keep(parts: list[Part], stems: list[str], outfmt: str, batch_size: int, fold
             # What ais_bench made is private.
             path.chmod(0o666 & ~mask)
             path.rename(temporary / name)
-        return load(temporary, stems, outfmt)[1]
+        return load(temporary, stems, job.outfmt, dimension)[1]
 
 
-def load(folder: Path, stems: list[str], outfmt: str) -> tuple[np.ndarray, str]:
+def load(folder: Path, stems: list[str], outfmt: str, dimension: int) -> tuple[np.ndarray, str]:
     """Return the outputs for the inputs ``stems`` in their order, and a checksum of all of them.
 
-    float32 (len(stems), 512); the SHA-256 is of the files' contents in that order. Raises
+    float32 (len(stems), dimension); the SHA-256 is of the files' contents in that order. Raises
     ``ChainError`` where ``folder`` holds other files, or one of the wrong size or type, not
     finite or not of unit length.
     """
@@ -83,12 +83,12 @@ def load(folder: Path, stems: list[str], outfmt: str) -> tuple[np.ndarray, str]:
     if odd := found ^ set(names):
         how = "lacks" if min(odd) not in found else "holds the foreign file"
         raise ChainError(f"{folder} {how} {min(odd)}; remove it and run make infer again.")
-    result = np.empty((len(names), DIMENSION), np.float32)
+    result = np.empty((len(names), dimension), np.float32)
     digest = hashlib.sha256()
     for row, name in zip(result, names, strict=True):
         content = (folder / name).read_bytes()
         digest.update(content)
-        row[:] = parse(name, content)
+        row[:] = parse(name, content, dimension)
     lengths = np.linalg.norm(result, axis=1)
     bad = ~(np.abs(lengths - 1) < _LENGTH_TOLERANCE)
     if bad.any():
@@ -101,11 +101,11 @@ def load(folder: Path, stems: list[str], outfmt: str) -> tuple[np.ndarray, str]:
     return result, digest.hexdigest()
 
 
-def parse(name: str, content: bytes) -> np.ndarray:
-    """Return the vector in the file ``name``, float32 (512,): .npy, .txt, or .bin of raw float32.
+def parse(name: str, content: bytes, dimension: int) -> np.ndarray:
+    """Return the vector in the file ``name``, float32 (dimension,).
 
-    Text has six decimals, so that a value is off by up to 5e-7. Raises ``ChainError`` where
-    ``content`` has another size or type.
+    It is .npy, .txt, or .bin of raw float32. Text has six decimals, so that a value is off by up
+    to 5e-7. Raises ``ChainError`` where ``content`` has another size or type.
     """
     try:
         if name.endswith(".npy"):
@@ -120,8 +120,8 @@ def parse(name: str, content: bytes) -> np.ndarray:
     except (ValueError, EOFError) as error:
         raise ChainError(f"the output {name} is not an array ({error}); run make again.") from None
     # Some converters leave the output in fp16; .npy says so, the others could not.
-    if values.dtype not in (np.float32, np.float16) or values.size != DIMENSION:
+    if values.dtype not in (np.float32, np.float16) or values.size != dimension:
         raise ChainError(
-            f"the output {name} holds {shown} instead of {DIMENSION} float32; rebuild the .om."
+            f"the output {name} holds {shown} instead of {dimension} float32; rebuild the .om."
         )
-    return values.reshape(DIMENSION)
+    return values.reshape(dimension)

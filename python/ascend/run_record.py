@@ -93,6 +93,8 @@ def record(
         "device_parity": {key: parity[key] for key in ("min_cosine", "max_relative_error")},
         "versions": versions("numpy") | tool_versions(args.python),
         "exported_with": model["exported_with"],
+        "preprocessing": model["preprocessing"],
+        "dimension": model["dimension"],
         "model_sha256": model["onnx_sha256"],
         "om_sha256": model["om_sha256"],
         "weights_sha256": model["weights_sha256"],

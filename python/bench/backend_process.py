@@ -24,7 +24,7 @@ class BackendProcess:
     """Loads a backend, then measures it on request; a context manager that ends the process.
 
     ``used`` is what the backend says of itself, ``output`` what it computed for the batch,
-    float32 (B, 512). Raises ``ChainError`` where it cannot be loaded or dies.
+    float32 (B, D). Raises ``ChainError`` where it cannot be loaded or dies.
     """
 
     def __init__(self, backend: backends.Backend, batch: np.ndarray) -> None:

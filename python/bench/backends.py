@@ -31,7 +31,7 @@ class Backend(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """``run`` maps float32 (B, 3, 112, 112) to (B, 512); ``used`` has precision and versions."""
+    """``run`` maps float32 (B, 3, 112, 112) to (B, D); ``used`` has precision and versions."""
 
     run: Callable[[np.ndarray], np.ndarray]
     used: dict[str, Any]

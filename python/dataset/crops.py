@@ -11,12 +11,10 @@ import numpy as np
 
 from common.errors import ChainError
 from common.shapes import SIDE, VIEWS
+from dataset.preprocessing import Preprocessing
 
 # A decoded set is data/<name>_crops.
 SUFFIX = "_crops"
-# (x/255 - 0.5)/0.5 for each pixel value x, in float32 as the guide computes it.
-_PIXEL = (np.arange(256, dtype=np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
-
 Item = TypeVar("Item")
 
 
@@ -52,17 +50,17 @@ def set_name(path: Path) -> str:
     return path.name.removesuffix(SUFFIX)
 
 
-def normalise(pixels: np.ndarray) -> np.ndarray:
-    """Map uint8 pixels of any shape to float32 (x/255 - 0.5)/0.5, which lies in [-1, 1]."""
-    return _PIXEL[pixels]
-
-
 def batches(
-    crops: bcolz.carray, which: np.ndarray, batch_size: int, as_pixels: bool = False
+    crops: bcolz.carray,
+    which: np.ndarray,
+    batch_size: int,
+    preprocessing: Preprocessing,
+    as_pixels: bool = False,
 ) -> Iterator[Batch]:
     """Yield the crops ``which``, int (n,) ascending: each crop, then its mirror image.
 
-    Inputs are normalised float32, or uint8 ``as_pixels`` for an engine that normalises itself.
+    Channels are in the network's order. Inputs are normalised float32, or uint8 ``as_pixels``
+    for an engine that normalises itself.
 
     Every input has exactly ``batch_size`` rows; the last one is padded with zeros. No more
     than a few chunks of crops and a batch are held at a time.
@@ -79,21 +77,28 @@ def batches(
         part = pixels[images - offset]
         mirrored = flipped[first : first + batch_size]
         part[mirrored] = part[mirrored, :, :, ::-1]
-        values = part if as_pixels else normalise(part)
+        # A view of other strides would be copied by every engine.
+        values = (
+            np.ascontiguousarray(preprocessing.pixels(part))
+            if as_pixels
+            else preprocessing.normalise(part)
+        )
         if len(images) < batch_size:
             padding = np.zeros((batch_size - len(images), *values.shape[1:]), values.dtype)
             values = np.concatenate([values, padding])
         yield Batch(images, values)
 
 
-def first_batch(path: Path, batch_size: int, as_pixels: bool = False) -> np.ndarray:
+def first_batch(
+    path: Path, batch_size: int, preprocessing: Preprocessing, as_pixels: bool = False
+) -> np.ndarray:
     """Return a batch of the first crops of the decoded set ``path``, as ``batches`` makes it.
 
     Timings want real pixels: zeros or noise can take another path through the arithmetic.
     """
     crops = open_crops(path)
     which = np.arange(min(len(crops), batch_size))
-    return next(batches(crops, which, batch_size, as_pixels)).input
+    return next(batches(crops, which, batch_size, preprocessing, as_pixels)).input
 
 
 def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:

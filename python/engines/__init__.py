@@ -69,9 +69,10 @@ class Engine(ABC):
     The constructor takes the model's file and ``Options``, and raises ``ChainError`` where the
     model or an option cannot be honoured: an engine never falls back to anything else.
 
-    ``takes_pixels`` tells that it is best fed uint8 pixels, which it normalises as
-    ``crops.normalise`` does. ``infer_requests`` is how many batches it works on at a time: so
-    many are started before the first is finished, and they are finished in their order.
+    ``takes_pixels`` tells that it is best fed uint8 pixels, their channels in the network's
+    order, which it normalises as the model records. ``infer_requests`` is how many batches it
+    works on at a time: so many are started before the first is finished, and they are finished
+    in their order.
     """
 
     takes_pixels = False
@@ -79,7 +80,7 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, batch: np.ndarray) -> np.ndarray:
-        """Map float32 (B, 3, 112, 112) to float32 (B, 512), B being the model's batch size.
+        """Map float32 (B, 3, 112, 112) to float32 (B, D), B being the model's batch size.
 
         May be called from one thread at a time; the result is the caller's to keep.
         """

@@ -11,7 +11,9 @@ import engines
 from common.errors import ChainError
 from common.machine import cpu_flags, cpu_name, physical_cores, versions
 from common.shapes import SIDE
-from onnx_graph import flops
+from dataset import preprocessing
+from dataset.preprocessing import Preprocessing
+from onnx_graph import flops, store
 from onnx_graph.to_torch import convert
 
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -54,13 +56,19 @@ def check(options: engines.Options) -> None:
 class _FromImage(nn.Module):
     """The network behind a cast: float32 images, or uint8 pixels that are normalised first."""
 
-    def __init__(self, network: nn.Module, dtype: torch.dtype):
+    def __init__(self, network: nn.Module, dtype: torch.dtype, form: Preprocessing):
         super().__init__()
         self.network, self.dtype = network, dtype
+        # As Preprocessing computes it.
+        self.raw = not any(form.mean) and set(form.scale) == {1}
+        for name in ("mean", "scale"):
+            values = torch.tensor(getattr(form, name), dtype=torch.float64) / 255
+            self.register_buffer(name, values.float().reshape(-1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype == torch.uint8:
-            x = (x.float() / 255 - 0.5) / 0.5
+            x = x.float()
+            x = x if self.raw else (x / 255 - self.mean) / self.scale
         return self.network(x.to(self.dtype, memory_format=torch.channels_last))
 
 
@@ -86,7 +94,8 @@ class Engine(engines.Engine):
         torch.backends.cudnn.benchmark = True
         self._batch_size = flops.batch_size(model)
         dtype = _TYPES[self._precision]
-        network = _FromImage(convert(model, dtype), dtype).to(self._device)
+        form = preprocessing.of_metadata(store.metadata(store.load_graph(model)), model)
+        network = _FromImage(convert(model, dtype), dtype, form).to(self._device)
         self._network = network.to(memory_format=torch.channels_last).requires_grad_(False)
         if self._mode == "compile":
             self._network = torch.compile(self._network, fullgraph=True, dynamic=False)

@@ -13,7 +13,7 @@ from evaluation.protocol import evaluate, pair_distances
 
 class Outcome(NamedTuple):
     """``result``: accuracy.json of ``folder``; per pair, (N,): ``issame`` and ``right`` bool,
-    ``distances`` and ``thresholds`` (of the pair's own fold) float; ``embeddings`` (2N, 512).
+    ``distances`` and ``thresholds`` (of the pair's own fold) float; ``embeddings`` (2N, D).
     """
 
     folder: Path
@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
 
 
 def load_embeddings(path: Path, pairs: int) -> np.ndarray:
-    """Return the embeddings in ``path``: float32 (2 * pairs, 512).
+    """Return the embeddings in ``path``: float32 (2 * pairs, D).
 
     Raises ``ChainError`` where they are missing, too few or many, not finite, or not of unit
     length.

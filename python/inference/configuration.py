@@ -9,7 +9,9 @@ import engines
 from common.checksum import sha256
 from common.errors import ChainError
 from common.machine import cpu_name, usable_cpus
+from dataset import preprocessing
 from dataset.crops import open_crops, set_name
+from dataset.preprocessing import Preprocessing
 from onnx_graph import store
 from quantization import quantized_model
 
@@ -79,6 +81,11 @@ def metadata(model: Path) -> dict[str, str]:
     return store.metadata(store.load_graph(model))
 
 
+def preprocessing_of(model: Path) -> Preprocessing:
+    """Return what the ONNX file or quantized model ``model`` records of its input."""
+    return preprocessing.of_metadata(metadata(model), model)
+
+
 def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
     """Return what produces a result: net, set, engine, what it really uses, checksums.
 
@@ -104,11 +111,9 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
         "device": used["device"],
         "threads": used["threads"],
         "versions": used["versions"],
-        "exported_with": {
-            "torch": model["torch"],
-            "opset": int(model["opset"]),
-            "backbone": model.get("backbone", "builtin"),
-        },
+        "exported_with": store.exported_with(model),
+        "preprocessing": preprocessing_of(args.model).record(),
+        "dimension": int(model["dimension"]),
         # The graph names its weight file by content, so this covers the weights as well.
         "model_sha256": checksum,
         "weights_sha256": model["weights_sha256"],

@@ -9,8 +9,9 @@ import numpy as np
 
 from common.errors import ChainError
 from common.progress import progress
-from common.shapes import DIMENSION, VIEWS
+from common.shapes import VIEWS
 from dataset.crops import batches, prefetch
+from dataset.preprocessing import Preprocessing
 from engines import Engine
 from inference.schedule import Busy, outputs
 
@@ -29,7 +30,7 @@ def read_unique_index(path: Path | None, images: int) -> np.ndarray:
 
 
 def to_unit_length(sums: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Return each row of ``sums``, float32 (n, 512), divided by its length.
+    """Return each row of ``sums``, float32 (n, D), divided by its length.
 
     ``which``, int (n,), are the images that they are of; ``ChainError`` names one of length zero.
     """
@@ -40,23 +41,28 @@ def to_unit_length(sums: np.ndarray, which: np.ndarray) -> np.ndarray:
 
 
 def embed(
-    engine: Engine, crops: bcolz.carray, unique_index: np.ndarray, batch_size: int
+    engine: Engine,
+    crops: bcolz.carray,
+    unique_index: np.ndarray,
+    batch_size: int,
+    form: Preprocessing,
 ) -> tuple[np.ndarray, float]:
-    """Return float32 (images, 512) unit-length embeddings and the seconds the engine was busy.
+    """Return float32 (images, D) unit-length embeddings and the seconds the engine was busy.
 
     An embedding is the L2-normalised sum of the network's output for the crop and for its
     mirror image, as the reference protocol has it. ``unique_index``, int (images,), names for
-    each crop the first one of the same pixels: only those are run. Raises ``ChainError`` naming
+    each crop the first one of the same pixels: only those are run. ``form`` is what the network
+    expects of its input. Raises ``ChainError`` naming
     the image where the network's output is not finite.
     """
-    sums = np.zeros((len(crops), DIMENSION), np.float32)
+    sums = np.empty((0, 0), np.float32)
     which = np.unique(unique_index)
     total = -(-VIEWS * len(which) // batch_size)
     # The crops of the batches that the engine has not answered yet.
     waiting: deque[np.ndarray] = deque()
 
     def inputs() -> Iterator[np.ndarray]:
-        ready = prefetch(batches(crops, which, batch_size, engine.takes_pixels))
+        ready = prefetch(batches(crops, which, batch_size, form, engine.takes_pixels))
         for batch in progress(ready, total):
             waiting.append(batch.images)
             yield batch.input
@@ -71,6 +77,8 @@ def embed(
                 f"the network's output for image {images[bad][0]} is not finite; check the "
                 "weights and the precision."
             )
+        if not sums.size:
+            sums = np.zeros((len(crops), output.shape[1]), np.float32)
         np.add.at(sums, images, output)
     sums[which] = to_unit_length(sums[which], which)
     return sums[unique_index], busy.seconds

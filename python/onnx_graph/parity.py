@@ -7,7 +7,9 @@ import onnxruntime
 
 from common.errors import ChainError
 from common.shapes import SIDE
-from dataset.crops import normalise
+from dataset import preprocessing
+from dataset.preprocessing import Preprocessing
+from onnx_graph import store
 
 MIN_COSINE = 0.99999
 MAX_RELATIVE_ERROR = 1e-4
@@ -24,9 +26,9 @@ def pixels() -> np.ndarray:
     return noisy.clip(0, 255).astype(np.uint8)
 
 
-def images() -> np.ndarray:
-    """Return ``pixels`` normalised like crops, float32 (4, 3, 112, 112)."""
-    return normalise(pixels())
+def images(form: Preprocessing) -> np.ndarray:
+    """Return ``pixels`` as crops for a network of this ``form``, float32 (4, 3, 112, 112)."""
+    return form.normalise(pixels())
 
 
 def compare(baseline: np.ndarray, output: np.ndarray) -> dict[str, float]:
@@ -43,10 +45,15 @@ def compare(baseline: np.ndarray, output: np.ndarray) -> dict[str, float]:
     }
 
 
+def has_unit_length(output: np.ndarray) -> bool:
+    """Tell whether the rows of ``output``, (N, D), all have length one, but for rounding."""
+    return bool((np.abs(np.linalg.norm(output, axis=1) - 1) < 1e-4).all())
+
+
 def run_onnx(path: Path, batch: np.ndarray) -> np.ndarray:
     """Run the ONNX file ``path`` in ONNX Runtime on the CPU; ``batch`` is repeated to its size.
 
-    Returns float32 (batch, 512), where the batch is the model's, or len(batch) if symbolic.
+    Returns float32 (batch, D), where the batch is the model's, or len(batch) if symbolic.
     """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (entry,) = session.get_inputs()
@@ -55,20 +62,22 @@ def run_onnx(path: Path, batch: np.ndarray) -> np.ndarray:
 
 
 def gate(path: Path, baseline: np.ndarray, stage: str) -> dict[str, float]:
-    """Run ``path`` on ``images`` and compare with ``baseline``, float32 (4, 512).
+    """Run ``path`` on ``images`` in the form it records; compare with ``baseline``, float32 (4, D).
 
     Returns what ``compare`` does. Raises ``ChainError`` naming ``stage`` where the cosine is
     below 0.99999 or the relative error above 1e-4 for any row.
     """
-    output = run_onnx(path, images())
+    metadata = store.metadata(store.load_graph(path))
+    output = run_onnx(path, images(preprocessing.of_metadata(metadata, path)))
     result = compare(baseline[np.arange(len(output)) % IMAGES], output)
     # Written so that NaN fails too.
     if not (
         result["min_cosine"] >= MIN_COSINE and result["max_relative_error"] <= MAX_RELATIVE_ERROR
     ):
         raise ChainError(
-            f"{stage} does not agree with PyTorch: cosine {result['min_cosine']:.7f} (at least "
-            f"{MIN_COSINE}), relative error {result['max_relative_error']:.1e} (at most "
-            f"{MAX_RELATIVE_ERROR:.0e}); check the weights and try another OPSET=."
+            f"{stage} does not agree with {store.origin(metadata)}: cosine "
+            f"{result['min_cosine']:.7f} (at least {MIN_COSINE}), relative error "
+            f"{result['max_relative_error']:.1e} (at most {MAX_RELATIVE_ERROR:.0e}); check the "
+            "weights and try another OPSET=."
         )
     return result

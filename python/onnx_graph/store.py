@@ -59,6 +59,24 @@ def metadata(model: ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
+def origin(metadata: dict[str, str]) -> str:
+    """Return what a file with this ``metadata`` is held against, for messages."""
+    return "PyTorch" if "torch" in metadata else "the file that was given"
+
+
+def exported_with(metadata: dict[str, str]) -> dict[str, str | int]:
+    """Return what made the file of this ``metadata``: PyTorch's version or another producer, the
+    opset, and the class that was exported where it was one of ours.
+    """
+    made = {key: metadata[key] for key in ("torch", "producer", "backbone") if key in metadata}
+    return made | {"opset": int(metadata["opset"])}
+
+
+def dimension(model: ModelProto) -> int:
+    """Return the numbers in an embedding of ``model``: the last dimension of its output."""
+    return model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     # Between writing a weight file and the graph that refers to it, nobody may clean up.

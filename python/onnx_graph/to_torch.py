@@ -119,7 +119,7 @@ _OPERATORS |= {
 
 
 def convert(path: Path, dtype: torch.dtype) -> nn.Module:
-    """Return the ONNX file ``path`` as a module: ``dtype`` (B, 3, 112, 112) -> float32 (B, 512).
+    """Return the ONNX file ``path`` as a module: ``dtype`` (B, 3, 112, 112) -> float32 (B, D).
 
     Weights become ``dtype``; the statistics of batch-norms stay float32, as PyTorch's mixed
     batch-norm wants them, and so does the final division by the length. Raises ``ChainError``

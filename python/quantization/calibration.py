@@ -8,8 +8,8 @@ import numpy as np
 
 from common.errors import ChainError
 from dataset import verification_bin
-from dataset.crops import normalise
 from dataset.decode import decode
+from dataset.preprocessing import Preprocessing
 
 SEED = 112
 CALIBRATION, HELD_OUT = 200, 100
@@ -31,29 +31,33 @@ def load(path: Path) -> Images:
     return Images(path, hashlib.sha256(content).hexdigest(), different)
 
 
-def sample(images: Images, most: int, seed: int, unlike: set[bytes]) -> dict[bytes, np.ndarray]:
+def sample(
+    images: Images, most: int, seed: int, unlike: set[bytes], form: Preprocessing
+) -> dict[bytes, np.ndarray]:
     """Return up to ``most`` different ``images``, drawn with ``seed``.
 
-    Each is float32 (3, 112, 112), by its encoding, which is not in ``unlike``.
+    Each is float32 (3, 112, 112) in the network's ``form``, by its encoding, which is not in
+    ``unlike``.
     """
     candidates = [encoded for encoded in images.different if encoded not in unlike]
     order = np.random.default_rng(seed).permutation(len(candidates))[:most]
     chosen = [candidates[k] for k in order]
     return {
-        encoded: normalise(decode(encoded, images.different[encoded], images.path))
+        encoded: form.normalise(decode(encoded, images.different[encoded], images.path))
         for encoded in chosen
     }
 
 
-def split(data: Images, calibration: Images) -> tuple[np.ndarray, np.ndarray]:
+def split(data: Images, calibration: Images, form: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
     """Return the images to calibrate on and those to compare on, float32 (N, 3, 112, 112) each.
 
-    Both are seeded samples, of ``calibration`` and of ``data``, with no image in common.
+    Both are seeded samples, of ``calibration`` and of ``data``, with no image in common, in the
+    network's ``form``.
     """
     count = len(calibration.different)
     most = min(CALIBRATION, count * 2 // 3 if calibration.sha256 == data.sha256 else count)
-    learned = sample(calibration, most, SEED, set())
-    held = sample(data, HELD_OUT, SEED + 1, set(learned))
+    learned = sample(calibration, most, SEED, set(), form)
+    held = sample(data, HELD_OUT, SEED + 1, set(learned), form)
     if not learned or not held:
         raise ChainError(
             f"{calibration.path} has too few different images; give a larger set in CALIB="
