@@ -105,9 +105,14 @@ def main() -> None:
         try:
             onnx.checker.check_model(str(path), full_check=True)
             parity.gate(path, baseline, f"{args.source} with a batch of {len(images)}")
-        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        except ChainError:
+            raise
+        except Exception as error:  # the runtime's and the checker's share no narrower base
             reason = str(error).strip().splitlines()[0]
-            raise ChainError(f"{args.source} is not a valid graph ({reason}).") from None
+            raise ChainError(
+                f"{args.source} does not run with a batch of {len(images)} ({reason}); export it "
+                "again with a dynamic batch."
+            ) from None
 
     write_npy(args.baseline, baseline)
     store.publish(adopted, args.onnx, args.weights_name, check)

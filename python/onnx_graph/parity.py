@@ -55,7 +55,9 @@ def run_onnx(path: Path, batch: np.ndarray) -> np.ndarray:
 
     Returns float32 (batch, D), where the batch is the model's, or len(batch) if symbolic.
     """
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 4  # what goes wrong is raised
+    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
     (entry,) = session.get_inputs()
     size = entry.shape[0] if isinstance(entry.shape[0], int) else len(batch)
     return session.run(None, {entry.name: batch[np.arange(size) % len(batch)]})[0]

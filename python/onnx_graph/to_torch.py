@@ -73,6 +73,33 @@ def _PRelu(a: _Attributes, x, slope):
 
 
 @_operator
+def _Clip(a: _Attributes, x, low=None, high=None):
+    return torch.clamp(x, a.get("min", low), a.get("max", high))
+
+
+@_operator
+def _LeakyRelu(a: _Attributes, x):
+    return F.leaky_relu(x, a.get("alpha", 0.01))
+
+
+@_operator
+def _HardSigmoid(a: _Attributes, x):
+    return torch.clamp(x * a.get("alpha", 0.2) + a.get("beta", 0.5), 0, 1)
+
+
+@_operator
+def _AveragePool(a: _Attributes, x):
+    stride, padding = _window(a)
+    inside = bool(a.get("count_include_pad", 0))
+    return F.avg_pool2d(x, a["kernel_shape"], stride, padding, count_include_pad=inside)
+
+
+@_operator
+def _ReduceMean(a: _Attributes, x):
+    return torch.mean(x, a["axes"], keepdim=bool(a.get("keepdims", 1)))
+
+
+@_operator
 def _GlobalAveragePool(a: _Attributes, x):
     return F.adaptive_avg_pool2d(x, 1)
 
@@ -92,6 +119,23 @@ def _MatMul(a: _Attributes, x, y):
 def _Flatten(a: _Attributes, x):
     _expect(a, axis=1)
     return torch.flatten(x, 1)
+
+
+@_operator
+def _Transpose(a: _Attributes, x):
+    return x.permute(a["perm"])
+
+
+@_operator
+def _Concat(a: _Attributes, *parts):
+    return torch.cat(parts, a["axis"])
+
+
+@_operator
+def _Reshape(a: _Attributes, x, shape):
+    _expect(a, allowzero=0)
+    # Every shape is static here; zero keeps a dimension.
+    return x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape)])
 
 
 @_operator
@@ -136,6 +180,9 @@ def convert(path: Path, dtype: torch.dtype) -> nn.Module:
     (entry,) = (value for value in model.input if value.name not in weights)
     values: dict[str, fx.Proxy] = {entry.name: fx.Proxy(graph.placeholder("image"), tracer)}
     for index, (name, array) in enumerate(weights.items()):
+        if array.dtype.kind == "i":
+            values[name] = array.tolist()  # a shape
+            continue
         root.register_buffer(f"weight_{index}", _tensor(array, dtype, name in norms))
         values[name] = fx.Proxy(graph.get_attr(f"weight_{index}"), tracer)
     for node in model.node:

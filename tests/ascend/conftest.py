@@ -6,9 +6,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from dataset.crops import normalise
+from dataset.preprocessing import Preprocessing
 from support.ascend import BATCH, COUNT, environment, make_crops, make_model
 from support.project import run_module
+from support.steps import GUIDE
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +28,10 @@ def made(tmp_path_factory):
             run_module("check_om", *common, *tool, "--out", folder / "m.om.parity.json"),
         ):
             assert made.returncode == 0, made.stderr
-    arguments = ("--crops", folder / "crops", "--out", folder / "npu.json")
+    arguments = ("--crops", folder / "crops", *GUIDE, "--out", folder / "npu.json")
     assert run_module("write_npu_inputs", *arguments).returncode == 0
     session = onnxruntime.InferenceSession(folder / "m.onnx", providers=["CPUExecutionProvider"])
-    views = normalise(np.stack([v for p in pixels for v in (p, p[:, :, ::-1])]))
+    views = Preprocessing().normalise(np.stack([v for p in pixels for v in (p, p[:, :, ::-1])]))
     padded = np.concatenate([views, views[:2]])
     outputs = [session.run(None, {"image": padded[i : i + 4]})[0] for i in range(0, 20, 4)]
     np.save(folder / "expected.npy", np.concatenate(outputs)[: 2 * COUNT])

@@ -13,6 +13,7 @@ import engines
 from common.errors import ChainError
 from dataset import crops, verification_bin
 from dataset.decode import decode
+from dataset.preprocessing import Preprocessing
 from support.project import expect_error
 from support.steps import ENGINES, embed, export, fix
 
@@ -67,7 +68,7 @@ def test_embeddings_of_the_real_network(shared: Path, tmp_path: Path, engine: st
     loaded = engines.load(engine, tmp_path / "model_m_bs16.onnx", engines.Options())
     golden = np.load(shared / "golden_mobilefacenet_lfw64.npz")
     for view, images in (("image", pixels), ("flip", pixels[..., ::-1])):
-        rows = [loaded.run(crops.normalise(images[k : k + 16])) for k in range(0, 64, 16)]
+        rows = [loaded.run(Preprocessing().normalise(images[k : k + 16])) for k in range(0, 64, 16)]
         np.testing.assert_allclose(np.concatenate(rows), golden[view], atol=1e-5)
 
 

@@ -15,7 +15,8 @@ import engines
 import export_onnx
 import fix_batch
 from common.errors import ChainError
-from dataset.crops import batches, normalise, open_crops
+from dataset.crops import batches, open_crops
+from dataset.preprocessing import Preprocessing
 from engines import Options
 from engines import torch as torch_engine
 from inference.embedding import embed
@@ -30,7 +31,7 @@ MODEL = "model_m_bs7_sim.onnx"
 @pytest.fixture(scope="module")
 def pixels(ready: Path) -> np.ndarray:
     crops = open_crops(ready / "crops")
-    return next(batches(crops, np.arange(4), 7, as_pixels=True)).input
+    return next(batches(crops, np.arange(4), 7, Preprocessing(), as_pixels=True)).input
 
 
 def load(model: Path, **options: object) -> engines.Engine:
@@ -39,7 +40,7 @@ def load(model: Path, **options: object) -> engines.Engine:
 
 def test_agrees_with_openvino_and_normalises_pixels_itself(ready, pixels):
     engine = load(ready / MODEL)
-    images = normalise(pixels)
+    images = Preprocessing().normalise(pixels)
     expected = engines.load("openvino", ready / MODEL, Options()).run(images)
     output = engine.run(images)
     assert output.dtype == np.float32
@@ -95,14 +96,14 @@ def se_model(se_network, tmp_path_factory) -> Path:
 
 
 def test_converts_squeeze_excitation_units(se_network, se_model):
-    images = torch.from_numpy(parity.images())
+    images = torch.from_numpy(parity.images(Preprocessing()))
     output = to_torch.convert(se_model, torch.float32)(images).numpy()
     result = parity.compare(se_network(images).numpy(), output)
     assert result["max_relative_error"] <= 1e-5
 
 
 def test_fp16_arithmetic_is_near(se_network, se_model):
-    images = torch.from_numpy(parity.images())
+    images = torch.from_numpy(parity.images(Preprocessing()))
     half = to_torch.convert(se_model, torch.float16)(images.half())
     assert half.dtype == torch.float32
     result = parity.compare(se_network(images).numpy(), half.numpy())
@@ -160,7 +161,7 @@ def test_compiled_agrees(se_network, se_model, pixels):
         pytest.skip("torch.compile needs a C++ compiler on the CPU")
     compiled = load(se_model, mode="compile")
     assert compiled.describe()["provider"] == "cpu, compile, channels-last"
-    expected = se_network(torch.from_numpy(normalise(pixels[:4]))).numpy()
+    expected = se_network(torch.from_numpy(Preprocessing().normalise(pixels[:4]))).numpy()
     result = parity.compare(expected, compiled.run(pixels[:4]))
     assert result["max_relative_error"] <= parity.MAX_RELATIVE_ERROR
 
@@ -172,7 +173,7 @@ def test_cuda_agrees(ready, pixels, mode, precision, cosine):
     options = Options(device="cuda", mode=mode, precision=precision)
     engine = engines.load("torch", ready / MODEL, options)
     expected = load(ready / MODEL).run(pixels)
-    for images in (pixels, normalise(pixels), pixels):
+    for images in (pixels, Preprocessing().normalise(pixels), pixels):
         assert parity.compare(expected, engine.run(images))["min_cosine"] >= cosine
 
 

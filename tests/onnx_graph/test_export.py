@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import fix_batch
 from common.errors import ChainError
+from dataset.preprocessing import Preprocessing
 from onnx_graph import parity, store
 from support.project import expect_error
 from support.steps import export, fix, simplify
@@ -42,7 +43,7 @@ def test_batch_is_fixed_and_embeddings_have_unit_length(models: Path, batch: int
         "tensor(float)",
     )
     assert (sink.name, sink.shape) == ("output1", [batch, 512])
-    output = parity.run_onnx(path, parity.images())
+    output = parity.run_onnx(path, parity.images(Preprocessing()))
     np.testing.assert_allclose(np.linalg.norm(output, axis=1), 1, atol=1e-5)
     if not stage:
         for value in onnx.load(str(path), load_external_data=False).graph.value_info:

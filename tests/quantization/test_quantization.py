@@ -12,6 +12,7 @@ import engines
 import quantize
 from common.errors import ChainError
 from dataset import verification_bin
+from dataset.preprocessing import Preprocessing
 from engines.openvino import check
 from quantization import calibration, quantized_model, sensitivity
 from support.project import Project, expect_error, run_module
@@ -48,7 +49,7 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def images(tiny: Path) -> np.ndarray:
     faces = calibration.load(tiny / "faces.bin")
-    return np.stack(list(calibration.sample(faces, 7, 5, set()).values()))
+    return np.stack(list(calibration.sample(faces, 7, 5, set(), Preprocessing()).values()))
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +124,8 @@ def test_each_set_is_read_once(
     class SplitError(Exception):
         """Ends quantize where the images are there."""
 
-    def split(*sets: calibration.Images) -> None:
-        learned, held = calibration.split(*sets)
+    def split(*words: object) -> None:
+        learned, held = calibration.split(*words)
         assert len(learned) + len(held) == 40
         raise SplitError
 

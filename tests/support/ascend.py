@@ -16,6 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ascend import toolkit
+from dataset.preprocessing import Preprocessing
 from onnx_graph import store
 from support.project import ROOT, run_module
 
@@ -149,7 +150,8 @@ def make_model(path: Path, batch_size: int) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
     metadata = {"net": "small", "checkpoint": "small", "weights_sha256": "0"}
-    store.set_metadata(model, metadata | {"torch": "0", "opset": "11"})
+    metadata |= {"torch": "0", "opset": "11", "dimension": "512"} | Preprocessing().metadata()
+    store.set_metadata(model, metadata)
     store.publish(model, path, "small", lambda p: onnx.checker.check_model(str(p)))
 
 

@@ -6,13 +6,17 @@ from subprocess import CompletedProcess
 from support.project import run_module
 
 ENGINES = ["openvino", "onnxruntime"]
+# What the guide's networks expect of their input.
+GUIDE = ("--colour", "bgr", "--mean", 127.5, "--scale", 127.5)
 
 
-def export(weights: Path, folder: Path, net: str = "mobilefacenet") -> CompletedProcess:
+def export(
+    weights: Path, folder: Path, net: str = "mobilefacenet", form: tuple = GUIDE
+) -> CompletedProcess:
     return run_module(
         "export_onnx", "--net", net, "--weights", weights, "--opset", 11,
         "--weights-name", "model_m", "--onnx", folder / "model_m.onnx",
-        "--baseline", folder / "baseline.npy",
+        "--baseline", folder / "baseline.npy", *form,
     )  # fmt: skip
 
 
