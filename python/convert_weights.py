@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checkpoint import description, state_dict
+from checkpoint import description, foreign, state_dict
 from common.errors import ChainError, exit_with
 from common.files import replacing
 from safe_pickle.reader import Call, Refused
@@ -27,8 +27,9 @@ def _mapping(value: Any) -> dict[Any, Any] | None:
 def convert(path: Path) -> dict[str, Tensor]:
     """Return the weights in ``path`` by name, in their own precision.
 
-    Raises ``ChainError`` where the file is damaged or holds no state dict.
+    Raises ``ChainError`` where the file is none, is damaged or holds no state dict.
     """
+    foreign.refuse(path)
     try:
         described, storages = description.load(path)
         # Only the branch with the weights is turned into tensors: an optimizer has twice as many.

@@ -2,7 +2,8 @@
 
 Its verifacation.py and data/data_pipe.py import mxnet, which no current Python has, and
 torchvision, which only training needs. Such imports move into the functions that use them, and
-the one use of mxnet that evaluation has, decoding an image, becomes OpenCV's.
+the one use of mxnet that evaluation has, decoding an image, becomes OpenCV's. The folders of its
+work_space are links to its author's; they become empty folders, as the guide has them.
 """
 
 import argparse
@@ -31,13 +32,13 @@ _DECODED = (
 
 
 def patch(folder: Path) -> list[str]:
-    """Patch the reference in ``folder``; return the files that were changed.
+    """Patch the reference in ``folder``; return the files and links that were changed.
 
     Raises ``ChainError``, having changed nothing, where it is not recognised.
     """
     changed = {}
     for name, definitions in KNOWN.items():
-        path = folder / name
+        path = _inside(folder, name)
         source = _read(path)
         found = {n.name for n in _parse(source, path).body if hasattr(n, "name")}
         if missing := sorted(definitions - found):
@@ -50,15 +51,30 @@ def patch(folder: Path) -> list[str]:
         _parse(patched, path)
         if patched != source:
             changed[path] = patched
+    work_space = _inside(folder, "work_space")
     for path, text in changed.items():
         with (
             replacing(path) as temporary,
             temporary.open("w", encoding="utf-8", newline="") as file,
         ):
             file.write(text)
+    links = [path for name in WORK_SPACE if (path := work_space / name).is_symlink()]
+    for path in links:
+        path.unlink()
     for name in WORK_SPACE:
-        (folder / "work_space" / name).mkdir(parents=True, exist_ok=True)
-    return [str(path.relative_to(folder)) for path in changed]
+        (work_space / name).mkdir(parents=True, exist_ok=True)
+    return [str(path.relative_to(folder)) for path in (*changed, *links)]
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return the path of ``name`` in ``folder``; ``ChainError`` where a link is in the way."""
+    path = folder / name
+    if path.resolve() != folder.resolve() / name:
+        raise ChainError(
+            f"{path} is a link or lies behind one, which the reference does not have there; "
+            "move it away and run make patch."
+        )
+    return path
 
 
 def _read(path: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ascend import interpreter, summary
-from common.errors import ChainError
+from common.errors import ChainError, plain
 from common.files import remove
 
 # The name of the folder that ais_bench is told to write into.
@@ -174,7 +174,7 @@ def run(job: Job) -> tuple[list[summary.Part], float]:
 
 def _failure(job: Job, status: int, numbers: str) -> str:
     text = job.log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
-    lines = [line.rstrip() for line in text.splitlines()[1:] if line.strip()]
+    lines = [line.rstrip() for line in plain(text).splitlines()[1:] if line.strip()]
     relevant = [line for line in lines if _RELEVANT.search(line)] or lines
     if opened := next(filter(None, map(_NO_DEVICE.search, relevant)), None):
         return (

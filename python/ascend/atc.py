@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from common.errors import ChainError
+from common.errors import ChainError, plain
 from common.shapes import SIDE
 
 # Names in the folder that atc runs in, so that no path of the project reaches it.
@@ -114,7 +114,7 @@ def judge(status: int, output: str, om: Path | None) -> Verdict | None:
     """Return None where atc succeeded: exit status, its own word, and a fresh .om agree."""
     if status == 0 and SUCCESS in output and FAILURE not in output and om:
         return None
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in plain(output).splitlines() if line.strip()]
     relevant = [line for line in lines if _RELEVANT.search(line)] or lines
     codes = [code for line in relevant for code in _CODE.findall(line)]
     known = [code for code in codes if code in _CODES]

@@ -11,7 +11,7 @@ import json
 from subprocess import CompletedProcess
 from typing import NamedTuple
 
-from common.errors import ChainError
+from common.errors import ChainError, reason
 from common.programs import ask
 
 # Read off the folders of installed packages: Python 3.7 has no importlib.metadata.
@@ -98,7 +98,8 @@ def _said(python: str, code: str, *arguments: str) -> str:
         return str(error)
     if asked.returncode == 0:
         return ""
-    return (asked.stderr.strip().splitlines() or [f"exit status {asked.returncode}"])[-1]
+    # A traceback ends with what it is about.
+    return reason(asked.stderr.strip() or f"exit status {asked.returncode}", line=-1)
 
 
 _TOOLS = {"ais_bench.infer": _ASK_AIS, "aclruntime": _ASK_ACL}

@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import NamedTuple
 
-from common.errors import ChainError
+from common.errors import ChainError, reason
 from common.programs import ask
 
 # Two rows a device: number, name and health, then chip number, on most boards the device
@@ -46,9 +46,9 @@ def devices() -> list[Device]:
         raise ChainError("npu-smi is not on PATH; install the Ascend driver, or name the CHIP=.")
     result = ask(["npu-smi", "info"], "check the driver")
     if result.returncode != 0:
-        lines = (result.stdout + result.stderr).strip().splitlines() or ["it printed nothing"]
+        said = reason((result.stdout + result.stderr).strip() or "it printed nothing", line=-1)
         raise ChainError(
-            f"npu-smi info failed with status {result.returncode} ({lines[-1].strip()}); "
+            f"npu-smi info failed with status {result.returncode} ({said}); "
             "check the driver and the permissions of /dev/davinci*."
         )
     return parse(result.stdout)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ascend.ais_bench import Job
 from ascend.summary import Part
-from common.errors import ChainError
+from common.errors import ChainError, reason
 from common.files import replacing
 
 FORMATS = ("NPY", "BIN", "TXT")
@@ -118,7 +118,9 @@ def parse(name: str, content: bytes, dimension: int) -> np.ndarray:
             values = np.frombuffer(content[: len(content) // 4 * 4], np.float32)
             shown = f"{len(content)} bytes"
     except (ValueError, EOFError) as error:
-        raise ChainError(f"the output {name} is not an array ({error}); run make again.") from None
+        raise ChainError(
+            f"the output {name} is not an array ({reason(error)}); run make again."
+        ) from None
     # Some converters leave the output in fp16; .npy says so, the others could not.
     if values.dtype not in (np.float32, np.float16) or values.size != dimension:
         raise ChainError(

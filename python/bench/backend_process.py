@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench import backends
-from common.errors import ChainError
+from common.errors import ChainError, reason
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -88,8 +88,7 @@ def _serve(connection: Connection, backend: backends.Backend) -> None:
     except (EOFError, KeyboardInterrupt):
         pass
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        connection.send(ChainError(reason.rstrip(".")))
+        connection.send(ChainError(reason(error)))
 
 
 def _measure(loaded: backends.Loaded, batch: np.ndarray, seconds: float) -> tuple[int, float]:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from common.errors import ChainError
+from common.errors import ChainError, reason
 from common.machine import cpu_flags
 
 PRECISIONS = ("fp32", "bf16", "int8")
@@ -39,8 +39,8 @@ def compile_kernels(folder: Path) -> Path:
     command = [compiler, "-O2", "-pthread", str(SOURCE), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        reason = (done.stderr.strip() or "no message").splitlines()[0]
-        raise NotMeasuredError(f"{compiler} cannot compile {SOURCE.name} ({reason}).")
+        said = reason(done.stderr)
+        raise NotMeasuredError(f"{compiler} cannot compile {SOURCE.name} ({said}).")
     return program
 
 
@@ -75,8 +75,8 @@ def measure(program: Path, precision: str, seconds: float, cpus: list[int]) -> P
     if done.returncode == 3:
         raise NotMeasuredError(f"{done.stderr.strip()}.")
     if done.returncode:
-        reason = done.stderr.strip() or f"status {done.returncode}"
-        raise ChainError(f"{SOURCE.name} failed in {precision}: {reason}.")
+        said = reason(done.stderr or f"status {done.returncode}")
+        raise ChainError(f"{SOURCE.name} failed in {precision}: {said}.")
     kernel, counted, expected, taken = done.stdout.strip().split("\t")
     if float(counted) != float(expected):
         raise ChainError(

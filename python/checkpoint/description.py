@@ -18,6 +18,7 @@ from safe_pickle import reader
 from safe_pickle.reader import Call, External, Global, Refused
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the old container
+_PROTO = b"\x80"  # how a pickle since protocol 2 begins
 _DTYPES = {
     "torch.DoubleStorage": torch.float64,
     "torch.FloatStorage": torch.float32,
@@ -78,6 +79,8 @@ def _load_zip(path: Path) -> tuple[Any, Storages]:
 
 
 def _load_legacy(data: bytes) -> tuple[Any, Storages]:
+    if data[:1] != _PROTO:
+        raise Refused("it is not a PyTorch checkpoint")
     magic, position = reader.load(data, ())
     if magic != _LEGACY_MAGIC:
         raise Refused("it is not a PyTorch checkpoint")

@@ -1,6 +1,7 @@
 """PyTorch checkpoint -> network, loading tensors only and nothing that executes."""
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from common.errors import ChainError
+import networks
+from checkpoint import description, foreign
+from common.errors import ChainError, reason
+from safe_pickle.reader import Refused
 
-# Training scripts nest the weights under one of these, beside optimizer, epoch and the like.
-NESTED = ("state_dict", "model")
+# Training scripts nest the weights under one of these, beside optimizer, epoch and the like; the
+# last is arcface_torch's (train_v2.py, save_all_states).
+NESTED = ("state_dict", "model", "state_dict_backbone")
 LEVELS = 3  # at most; a hostile file may nest without end
 _PARALLEL = "module."  # DataParallel's prefix
 _COUNTER = "num_batches_tracked"  # absent from old checkpoints and unused in evaluation
@@ -20,25 +25,21 @@ _COUNTER = "num_batches_tracked"  # absent from old checkpoints and unused in ev
 def read(path: Path) -> dict[str, Tensor]:
     """Return the weights in ``path`` by name: floating tensors as float32, mapped where possible.
 
-    Accepts a plain state dict, one under ``model`` or ``state_dict``, and names prefixed with
+    Accepts a plain state dict, one under a key of ``NESTED``, and names prefixed with
     ``module.``. Raises ``ChainError`` for any other content, and for values that are not finite.
     """
+    foreign.refuse(path)
     zipped = zipfile.is_zipfile(path)
     try:
         if zipped:
             _check_stored(path)
-        value = torch.load(path, "cpu", weights_only=True, mmap=zipped)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on what is about to be refused
+            value = torch.load(path, "cpu", weights_only=True, mmap=zipped)
     except (OSError, ChainError):
         raise
-    except pickle.UnpicklingError as error:
-        raise ChainError(
-            f"{path} holds more than tensors, which is not loaded because it could execute code "
-            f"({_first_line(error)}); take its tensors out by make convert-weights WEIGHTS={path}."
-        ) from None
     except Exception as error:  # a damaged file raises nearly anything
-        raise ChainError(
-            f"{path} is not a PyTorch checkpoint ({_first_line(error)}); get a fresh copy."
-        ) from None
+        raise _unreadable(path, error) from None
     state = select(value)
     if state is None:
         raise ChainError(f"{path} holds no state dict; give a checkpoint with the weights by name.")
@@ -49,6 +50,22 @@ def read(path: Path) -> dict[str, Tensor]:
         if not torch.isfinite(tensor).all():
             raise ChainError(f"{path}: {name} has values that are not finite; get a fresh copy.")
     return state
+
+
+def _unreadable(path: Path, error: Exception) -> ChainError:
+    # PyTorch calls everything that it does not load by itself code, and advises to run it.
+    try:
+        description.load(path)
+        said = reason(error)
+    except Refused as refused:
+        said = str(refused)
+    else:
+        if isinstance(error, pickle.UnpicklingError):
+            return ChainError(
+                f"{path} holds more than tensors, which is not loaded because it could execute "
+                f"code; take its tensors out by make convert-weights WEIGHTS={path}."
+            )
+    return ChainError(f"{path} cannot be read ({said}); get a fresh copy of the checkpoint.")
 
 
 def _check_plain(tensor: Tensor, name: str) -> None:
@@ -70,10 +87,6 @@ def _check_stored(path: Path) -> None:
             )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
 def select(value: object) -> dict[str, Tensor] | None:
     """Return the weights by name from what a checkpoint holds; None where it holds none."""
     for _ in range(LEVELS):
@@ -92,8 +105,8 @@ def select(value: object) -> dict[str, Tensor] | None:
 def load_into(network: nn.Module, path: Path, name: str) -> None:
     """Load ``path`` into ``network`` (built on any device, ``meta`` included); sets eval mode.
 
-    ``name`` is the network's, for messages. Raises ``ChainError`` naming the first missing and
-    unexpected entries and the first one of another shape.
+    ``name`` is the network's, for messages. Raises ``ChainError`` naming the network that the
+    checkpoint is of, or the first missing and unexpected entries and the first of another shape.
     """
     state = read(path)
     expected = network.state_dict()
@@ -110,6 +123,11 @@ def load_into(network: nn.Module, path: Path, name: str) -> None:
             shapes = f"{tuple(state[key].shape)} instead of {tuple(tensor.shape)}"
             faults.append(f"{key} has shape {shapes}")
             break
+    if faults and (fitting := fits(state)):
+        raise ChainError(
+            f"{path} is a checkpoint of {' or '.join(fitting)}, not of {name}; "
+            f"give {' or '.join(f'NET={other}' for other in fitting)}."
+        )
     if faults:
         raise ChainError(
             f"{path} is not a checkpoint of {name} ({'; '.join(faults)}); "
@@ -117,3 +135,21 @@ def load_into(network: nn.Module, path: Path, name: str) -> None:
         )
     network.load_state_dict(state, assign=True)
     network.eval()
+
+
+def fits(state: Mapping[str, Tensor]) -> list[str]:
+    """Return the networks that ``state`` is of: those with the same names and shapes, counters
+    apart.
+    """
+    shapes = _shapes(state)
+    found = []
+    for name in networks.names():
+        with torch.device("meta"):
+            network = networks.build(name)
+        if _shapes(network.state_dict()) == shapes:
+            found.append(name)
+    return found
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {k: t.shape for k, t in state.items() if not k.endswith(_COUNTER)}

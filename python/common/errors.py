@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+
+_LONGEST = 200  # characters of another program's text in a sentence of ours
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+# Libraries recommend to load what they have just refused, from whoever is trusted.
+_UNSAFE = re.compile(r"weights_only|allow_pickle|safe_globals|pickle\.load|\btrust", re.IGNORECASE)
 
 
 class ChainError(Exception):
@@ -12,6 +18,25 @@ class ChainError(Exception):
 
 class FetchError(Exception):
     """One clause that says why a source gave no file."""
+
+
+def plain(text: str) -> str:
+    """Return ``text`` without terminal colours and control characters other than line ends."""
+    return _CONTROL.sub("", text)
+
+
+def reason(error: Exception | str, line: int = 0) -> str:
+    """Return what another library or program said, as a clause for a sentence of ours.
+
+    That is the ``line`` of it that counts (the first; -1: the last) without terminal colours, a
+    full stop, advice to load unsafely, and what is beyond 200 characters. Never empty.
+    """
+    lines = [" ".join(said.split()) for said in plain(str(error)).splitlines() if said.strip()]
+    sentences = re.split(r"(?<=\.) ", lines[line]) if lines else []
+    clause = " ".join(s for s in sentences if not _UNSAFE.search(s)).rstrip(". ")
+    if len(clause) > _LONGEST:
+        clause = f"{clause[:_LONGEST]}..."
+    return clause or ("no message" if isinstance(error, str) else type(error).__name__)
 
 
 def exit_with(main: Callable[[], None]) -> None:
@@ -25,7 +50,7 @@ def exit_with(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except OSError as error:
         # Library-made OSErrors may carry no errno; their text is then all there is.
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        sys.exit(f"error: {reason}; check the path, its permissions and the free disk space.")
+        said = f"{error.filename}: {error.strerror}" if error.filename else reason(error)
+        sys.exit(f"error: {said}; check the path, its permissions and the free disk space.")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; no product was written.")

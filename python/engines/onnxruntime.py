@@ -9,7 +9,7 @@ import onnxruntime
 import engines
 from ascend import npu
 from ascend.atc import MODES
-from common.errors import ChainError
+from common.errors import ChainError, reason
 from common.machine import cpu_name, physical_cores, versions
 
 _CPU = "CPUExecutionProvider"
@@ -45,6 +45,8 @@ class Engine(engines.Engine):
         self._threads = options.threads or physical_cores()
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = self._threads
+        # Its errors come as exceptions; the log repeats them in colours.
+        settings.log_severity_level = 4
         if self._provider != _CPU:
             settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
@@ -52,9 +54,8 @@ class Engine(engines.Engine):
                 str(model), settings, providers=[(self._provider, chosen)]
             )
         except Exception as error:  # the exceptions of the runtime share no narrower base
-            reason = str(error).strip().splitlines()[0]
             raise ChainError(
-                f"ONNX Runtime cannot run {model} on {self._provider} alone ({reason})."
+                f"ONNX Runtime cannot run {model} on {self._provider} alone ({reason(error)})."
             ) from None
         # A provider whose libraries are missing is dropped with no more than a log line.
         if self._session.get_providers()[0] != self._provider:

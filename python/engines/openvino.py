@@ -8,7 +8,7 @@ import numpy as np
 import openvino
 
 import engines
-from common.errors import ChainError
+from common.errors import ChainError, reason
 from common.machine import versions
 from engines import compiled_cache
 
@@ -44,8 +44,9 @@ class Engine(engines.Engine):
         try:
             self._model = compile_model(core, model, options)
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise ChainError(f"OpenVINO cannot load {model} ({reason}); rebuild it.") from None
+            # The first lines say where in OpenVINO's source it happened.
+            said = reason(error, line=-1)
+            raise ChainError(f"OpenVINO cannot load {model} ({said}); rebuild it.") from None
         self._layers = executed(self._model)
         if self._layers and not _EXECUTED[options.precision] & set(self._layers):
             raise ChainError(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import engines
-from common.errors import ChainError
+from common.errors import ChainError, reason
 from common.machine import cpu_flags, cpu_name, physical_cores, versions
 from common.shapes import SIDE
 from dataset import preprocessing
@@ -104,10 +104,9 @@ class Engine(engines.Engine):
             # Compiling and capturing belong to loading; a failure shows here.
             self.run(np.zeros((self._batch_size, 3, SIDE, SIDE), np.uint8))
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
             raise ChainError(
                 f"PyTorch cannot run {model} in {self._precision} with TORCH_MODE={self._mode} "
-                f"on {self._device} ({reason}); try another TORCH_MODE= or PRECISION=."
+                f"on {self._device} ({reason(error)}); try another TORCH_MODE= or PRECISION=."
             ) from None
 
     @torch.inference_mode()

@@ -1,7 +1,11 @@
-"""The networks. ``NET=x`` is the file ``x.py`` beside this one, with a function ``build()``."""
+"""The networks. ``NET=x`` is the file ``x.py`` beside this one, with a function ``build()``.
+
+A constant ``COLOUR`` beside it is the order of the channels that it is trained on, "bgr" if absent.
+"""
 
 import importlib
 from pathlib import Path
+from types import ModuleType
 
 from torch import nn
 
@@ -18,6 +22,19 @@ def build(name: str) -> nn.Module:
 
     Raises ``ChainError`` for a name that has no file.
     """
+    return _module(name).build()
+
+
+def colour(name: str) -> str:
+    """Return the order of the colour channels that ``name`` takes: "bgr" or "rgb".
+
+    Those of the guide's reference take BGR, as its crops are stored. Raises ``ChainError`` for a
+    name that has no file.
+    """
+    return getattr(_module(name), "COLOUR", "bgr")
+
+
+def _module(name: str) -> ModuleType:
     if name not in names():
         raise ChainError(f"NET={name} is unknown; choose one of: {' '.join(names())}")
-    return importlib.import_module(f"networks.{name}").build()
+    return importlib.import_module(f"networks.{name}")

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from torch import nn
 
-from common.errors import ChainError
+from common.errors import ChainError, reason
 
 # Our name -> the reference's class and its arguments. The drop ratio does not matter in
 # evaluation; 0.6 is its own.
@@ -51,5 +51,5 @@ def _load(folder: Path, name: str) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except ImportError as error:
-        raise ChainError(f"{path} cannot be imported ({error}); run make patch.") from None
+        raise ChainError(f"{path} cannot be imported ({reason(error)}); run make patch.") from None
     return module

@@ -17,6 +17,18 @@ def state(tiny: Path) -> dict[str, torch.Tensor]:
     return torch.load(tiny / "mobilefacenet.pth", weights_only=True)
 
 
+def arcface_torch(state: dict) -> dict:
+    """As train_v2.py saves it with save_all_states."""
+    return {
+        "epoch": 3,
+        "global_step": 1200,
+        "state_dict_backbone": state,
+        "state_dict_softmax_fc": {"weight": torch.ones(8, 512)},
+        "state_optimizer": {"state": {}, "param_groups": [{"lr": 0.02, "params": [0, 1]}]},
+        "state_lr_scheduler": {"last_epoch": 1200, "_last_lr": [0.02]},
+    }
+
+
 def load(path: Path) -> dict[str, torch.Tensor]:
     with torch.device("meta"):
         network = networks.build("mobilefacenet")
@@ -31,6 +43,7 @@ def load(path: Path) -> dict[str, torch.Tensor]:
         pytest.param(lambda s: s, id="plain"),
         pytest.param(lambda s: {"model": s, "head": {"w": torch.ones(1)}, "epoch": 3}, id="model"),
         pytest.param(lambda s: {"state_dict": s, "optimizer": {"lr": 0.1}}, id="state_dict"),
+        pytest.param(lambda s: arcface_torch(s), id="arcface_torch"),
         pytest.param(lambda s: {f"module.{k}": v for k, v in s.items()}, id="parallel"),
         pytest.param(lambda s: {"state_dict": {f"module.{k}": v for k, v in s.items()}}, id="both"),
         pytest.param(
@@ -60,7 +73,10 @@ def test_half_precision(state, tmp_path: Path):
 def refused(path: Path, match: str | None = None) -> None:
     with pytest.raises(ChainError, match=match) as error:
         load(path)
-    assert str(path) in str(error.value)
+    message = str(error.value)
+    assert str(path) in message and message.isprintable()
+    for advice in ("weights_only", "Re-running", "trust", "safe_globals"):
+        assert advice not in message
 
 
 def test_another_network_names_the_first_keys(state, tmp_path: Path):
@@ -69,6 +85,36 @@ def test_another_network_names_the_first_keys(state, tmp_path: Path):
     torch.save({k: torch.zeros(v.shape) for k, v in list(other.items())[:9]}, tmp_path / "c.pth")
     missing, unexpected = r"missing, first conv1\.conv\.weight", r"first input_layer\.0\.weight"
     refused(tmp_path / "c.pth", f"{missing}; 9 unexpected, {unexpected}")
+
+
+def test_a_checkpoint_of_another_network_is_named(tiny: Path):
+    with torch.device("meta"):
+        other = networks.build("ir50")
+    says = "mobilefacenet.pth is a checkpoint of mobilefacenet, not of ir50; give NET=mobilefacenet"
+    with pytest.raises(ChainError, match=rf"{says}\.$"):
+        state_dict.load_into(other, tiny / "mobilefacenet.pth", "ir50")
+
+
+@pytest.mark.parametrize("name", ["iresnet50", "iresnet100", "ir_se50"])
+def test_a_layout_is_recognised(name: str):
+    with torch.device("meta"):
+        state = networks.build(name).state_dict()
+    assert state_dict.fits(state) == [name]
+    assert state_dict.fits({k: v for k, v in state.items() if "num_batches" not in k}) == [name]
+    first = next(iter(state))
+    assert state_dict.fits({k: v for k, v in state.items() if k != first}) == []
+    key = "fc.weight" if "fc.weight" in state else "output_layer.3.weight"
+    assert state_dict.fits(state | {key: torch.empty(128, 25088, device="meta")}) == []
+
+
+def test_all_that_a_layout_fits_are_named(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    with torch.device("meta"):
+        other = networks.build("ir50")
+    built = networks.build("mobilefacenet")
+    monkeypatch.setattr(networks, "names", lambda: ["one", "two"])
+    monkeypatch.setattr(networks, "build", lambda name: built)
+    with pytest.raises(ChainError, match="of one or two, not of ir50; give NET=one or NET=two"):
+        state_dict.load_into(other, tiny / "mobilefacenet.pth", "ir50")
 
 
 def test_another_shape(state, tmp_path: Path):
@@ -100,10 +146,9 @@ def test_nothing_is_executed(state, tmp_path: Path, zipped: bool):
 def test_no_checkpoint(state, tmp_path: Path, tiny: Path):
     path = tmp_path / "c.pth"
     path.write_bytes((tiny / "mobilefacenet.pth").read_bytes()[:100_000])
-    refused(path)
-    path.write_bytes(b"<html>quota exceeded</html>")
-    refused(path)
-    path.write_bytes(pickle.dumps([1, 2, 3], protocol=2))
-    refused(path)
+    refused(path, "cannot be read .* get a fresh copy of the checkpoint")
+    for content in (b"<html>quota exceeded</html>", b"", pickle.dumps([1, 2, 3], protocol=2)):
+        path.write_bytes(content)
+        refused(path, r"cannot be read \(it is not a PyTorch checkpoint\); get a fresh copy")
     torch.save([torch.zeros(1)], path)
     refused(path, "no state dict")

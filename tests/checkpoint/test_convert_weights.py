@@ -52,6 +52,7 @@ FORMS = {
     "state_dict": {"state_dict": STATE, "optimizer": {"state": {0: {"step": 1.5}}}},
     "parallel": parallel(STATE),
     "parallel in state_dict": {"state_dict": parallel(STATE), "best": 0.99},
+    "arcface_torch": {"epoch": 3, "state_dict_backbone": STATE, "state_dict_softmax_fc": {}},
     "nested twice": {"model": {"state_dict": STATE}},
     "parameters": {k: torch.nn.Parameter(v, False) for k, v in STATE.items()},
 }

@@ -1,6 +1,7 @@
 """The graph rewrite: exact on every network, and hands off what it does not know."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import nn
 
 import networks
 import networks._ir
+import networks._iresnet
 from export_onnx import export
 from fix_batch import fix_batch
 from fuse_onnx import fuse
@@ -39,7 +41,8 @@ def check_exact(model: onnx.ModelProto, fused: onnx.ModelProto, images: np.ndarr
 @pytest.fixture
 def thin(monkeypatch):
     """Backbones of full depth whose first stages have few channels."""
-    monkeypatch.setattr(networks._ir, "WIDTHS", (16, 24, 32, 512))
+    for module in (networks._ir, networks._iresnet):
+        monkeypatch.setattr(module, "WIDTHS", (16, 24, 32, 512))
 
 
 @pytest.mark.parametrize("net", networks.names())
@@ -61,11 +64,14 @@ def test_every_network(thin, net: str):
     if net == "mobilefacenet":
         assert "BatchNormalization" not in after
         return
-    # The first unit's input is no sum, and one pool steps by two.
-    assert (after["BatchNormalization"], after["MaxPool"]) == (1, 1)
-    units = sum(networks._ir.STAGES[int(net.removeprefix("ir_se").removeprefix("ir"))])
+    # The first unit's input is no sum; in the guide's networks one pool steps by two.
+    family, depth = re.fullmatch(r"(ir_se|iresnet|ir)(\d+)", net).groups()
+    pools = 0 if family == "iresnet" else 1
+    assert (after["BatchNormalization"], after.get("MaxPool", 0)) == (1, pools)
+    module = networks._iresnet if family == "iresnet" else networks._ir
+    units = sum(module.STAGES[int(depth)])
     # Behind a gate the shift is an addition: all units but the last and the projections.
-    assert after["Add"] == units + (units - 4 if "se" in net else 0)
+    assert after["Add"] == units + (units - 4 if family == "ir_se" else 0)
     assert len(report["kept"]) == 1
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import pytest
@@ -15,22 +14,25 @@ import torch
 import networks
 import reference_check
 from common.errors import ChainError
-from dataset import verification_bin
 from make_demo_checkpoint import draw
 from networks import _ir
 from patch_reference import patch
 from reference import checkout
 from support.project import Project
-from support.reference_tree import FILES, git, make_repository
+from support.reference_tree import (
+    FILES,
+    LINKS,
+    check_loader,
+    git,
+    make_repository,
+    write_tree,
+)
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """The files of a checkout, not patched yet."""
-    for name, text in FILES.items():
-        path = tmp_path / "tree" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.lstrip())
+    write_tree(tmp_path / "tree")
     return tmp_path / "tree"
 
 
@@ -39,12 +41,12 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def test_patch_is_idempotent_and_imports_without_mxnet(tree: Path) -> None:
-    assert len(patch(tree)) == 2
+    assert patch(tree) == ["verifacation.py", "data/data_pipe.py", *LINKS]
     once = contents(tree)
     assert patch(tree) == [] and contents(tree) == once
-    assert once["model.py"] == FILES["model.py"].lstrip()
-    for name in ("history", "log", "models", "save"):
-        assert (tree / "work_space" / name).is_dir()
+    assert once["model.py"] == FILES["model.py"]
+    for name in LINKS:
+        assert (tree / name).is_dir() and not (tree / name).is_symlink()
     code = "import model, verifacation, data.data_pipe, sys; assert 'mxnet' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=tree, check=True)
     # What cannot work without mxnet still asks for it where it is used.
@@ -53,16 +55,7 @@ def test_patch_is_idempotent_and_imports_without_mxnet(tree: Path) -> None:
 
 def test_the_patched_loader_reads_our_sets(tree: Path, tmp_path: Path) -> None:
     patch(tree)
-    pixels = np.random.default_rng(1).integers(0, 256, (112, 112, 3), np.uint8)
-    png = cv2.imencode(".png", pixels)[1].tobytes()
-    verification_bin.write(tmp_path / "set.bin", [png, png], [True])
-    code = (
-        "import sys; from data.data_pipe import load_bin; import numpy as np;"
-        "images, same = load_bin(sys.argv[1]); np.save(sys.argv[2], images); assert same == [True]"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "set.bin"), str(tmp_path / "out.npy")]
-    subprocess.run(command, cwd=tree, check=True)
-    assert np.array_equal(np.load(tmp_path / "out.npy"), [pixels, pixels])
+    check_loader(tree, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +77,21 @@ def test_another_tree_is_refused_untouched(
     before = contents(tree)
     with pytest.raises(ChainError, match=reason):
         patch(tree)
-    assert contents(tree) == before and not (tree / "work_space").exists()
+    assert contents(tree) == before and all((tree / name).is_symlink() for name in LINKS)
+
+
+@pytest.mark.parametrize("name", ["model.py", "data", "work_space"])
+def test_links_that_the_reference_does_not_have_are_refused(
+    tree: Path, tmp_path: Path, name: str
+) -> None:
+    """Nothing outside of the checkout is written, however it got there."""
+    outside = tmp_path / "outside"
+    (tree / name).rename(outside)
+    (tree / name).symlink_to(outside)
+    before = contents(tmp_path)
+    with pytest.raises(ChainError, match=f"{name}.* is a link or lies behind one"):
+        patch(tree)
+    assert contents(tmp_path) == before and all((tree / name).is_symlink() for name in LINKS)
 
 
 @pytest.mark.parametrize("name", ["ir50", "ir_se50", "ir_se100", "ir_se152", "mobilefacenet"])
@@ -125,7 +132,7 @@ def test_evaluation_agrees_and_a_difference_is_found(tree: Path) -> None:
     assert reference_check.compare_evaluations(tree, embeddings, issame, "x") == 200
     text = (tree / "verifacation.py").read_text()
     (tree / "verifacation.py").write_text(
-        text.replace("dist < threshold", "dist < 0.9 * threshold")
+        text.replace("(dist, threshold)", "(dist, 0.9 * threshold)")
     )
     with pytest.raises(ChainError, match="gives another"):
         reference_check.compare_evaluations(tree, embeddings, issame, "x")
@@ -155,6 +162,7 @@ def test_make_patch_check_and_export(project: Project, tiny: Path, tmp_path: Pat
     project.make("patch", repo)
     checkout = project.root / "LResNet"
     assert git(checkout, "rev-parse", "HEAD") == commit
+    assert all((checkout / name).is_dir() for name in LINKS)
     assert "LResNet" not in project.make("patch", repo).stdout
     # Another commit is refused, and what is there stays.
     name_commit(project, "0" * 40)

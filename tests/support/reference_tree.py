@@ -1,11 +1,18 @@
-"""A small git repository shaped like the public reference: same files, names and signatures.
+"""A small git repository shaped like the public reference: same files, links, names, signatures.
 
 Written for the tests: its networks compute what the reference's layout says, another way than
-the project's own; it imports packages that are not there, as the reference does.
+the project's own; it imports packages that are not there, as the reference does. The tests hold
+it against the genuine repository where REFERENCE_REPO in the environment names one.
 """
 
 import subprocess
+import sys
 from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dataset import verification_bin
 
 MODEL = """
 import torch
@@ -62,10 +69,10 @@ class Backbone(nn.Module):
             for k in range(count):
                 units.append(Unit(inp, out, 1 if k else 2, mode))
                 inp = out
-        self.body = nn.Sequential(*units)
         self.output_layer = nn.Sequential(
             nn.BatchNorm2d(512), nn.Dropout(drop_ratio), Flatten(),
             nn.Linear(512 * 49, 512), nn.BatchNorm1d(512))
+        self.body = nn.Sequential(*units)
 
     def forward(self, x):
         return l2_norm(self.output_layer(self.body(self.input_layer(x))))
@@ -131,28 +138,32 @@ class MobileFaceNet(nn.Module):
 VERIFACATION = """
 import numpy as np
 from sklearn.model_selection import KFold
+from sklearn.decomposition import PCA
+import sklearn
+from scipy import interpolate
+import datetime
 import mxnet as mx
 
 
-def calculate_accuracy(threshold, dist, same):
-    said = dist < threshold
+def calculate_roc(thresholds, embeddings1, embeddings2, actual_issame, nrof_folds=10, pca=0):
+    dist = np.sum(np.square(embeddings1 - embeddings2), 1)
+    rates = np.zeros((2, nrof_folds, len(thresholds)))
+    accuracy, best = np.zeros(nrof_folds), np.zeros(nrof_folds)
+    for k, (train, test) in enumerate(KFold(nrof_folds).split(dist)):
+        scores = [calculate_accuracy(t, dist[train], actual_issame[train])[2] for t in thresholds]
+        best[k] = thresholds[np.argmax(scores)]
+        accuracy[k] = calculate_accuracy(best[k], dist[test], actual_issame[test])[2]
+        for i, t in enumerate(thresholds):
+            rates[:, k, i] = calculate_accuracy(t, dist[test], actual_issame[test])[:2]
+    return rates[0].mean(0), rates[1].mean(0), accuracy, best
+
+
+def calculate_accuracy(threshold, dist, actual_issame):
+    said, same = np.less(dist, threshold), actual_issame
     tp, fp = (said & same).sum(), (said & ~same).sum()
     tn, fn = (~said & ~same).sum(), (~said & same).sum()
     return (tp / (tp + fn) if tp + fn else 0, fp / (fp + tn) if fp + tn else 0,
             (tp + tn) / len(dist))
-
-
-def calculate_roc(thresholds, a, b, same, nrof_folds=10):
-    dist = np.sum(np.square(a - b), 1)
-    rates = np.zeros((2, nrof_folds, len(thresholds)))
-    accuracy, best = np.zeros(nrof_folds), np.zeros(nrof_folds)
-    for k, (train, test) in enumerate(KFold(nrof_folds).split(dist)):
-        scores = [calculate_accuracy(t, dist[train], same[train])[2] for t in thresholds]
-        best[k] = thresholds[np.argmax(scores)]
-        accuracy[k] = calculate_accuracy(best[k], dist[test], same[test])[2]
-        for i, t in enumerate(thresholds):
-            rates[:, k, i] = calculate_accuracy(t, dist[test], same[test])[:2]
-    return rates[0].mean(0), rates[1].mean(0), accuracy, best
 
 
 def evaluate(embeddings, actual_issame, nrof_folds=10, pca=0):
@@ -162,36 +173,58 @@ def evaluate(embeddings, actual_issame, nrof_folds=10, pca=0):
 """
 
 DATA_PIPE = """
-import pickle
+from pathlib import Path
+from torch.utils.data import DataLoader
 from torchvision import transforms as trans
 from torchvision.datasets import ImageFolder
+from PIL import Image
 import numpy as np
 import cv2
+import bcolz
+import pickle
+import torch
 import mxnet as mx
-
+from tqdm import tqdm
 
 def get_train_dataset(imgs_folder):
     return ImageFolder(imgs_folder, trans.ToTensor())
 
-
-def load_bin(path):
+def load_bin(path, rootdir, transform, image_size=[112,112]):
     bins, issame_list = pickle.load(open(path, "rb"), encoding="bytes")
-    images = []
-    for _bin in bins:
+    shape = [len(bins), 3, *image_size]
+    data = bcolz.fill(shape, dtype=np.float32, rootdir=rootdir, mode="w")
+    for i, _bin in enumerate(bins):
         img = mx.image.imdecode(_bin).asnumpy()
-        images.append(cv2.cvtColor(img, cv2.COLOR_RGB2BGR))
-    return images, issame_list
-
+        data[i, ...] = transform(Image.fromarray(cv2.cvtColor(img, cv2.COLOR_RGB2BGR)))
+    np.save(str(rootdir) + "_list", np.array(issame_list))
+    return data, issame_list
 
 def get_val_pair(path, name):
-    return path, name
-
+    return bcolz.carray(rootdir=path / name, mode="r"), np.load(path / f"{name}_list.npy")
 
 def load_mx_rec(rec_path):
-    return mx.recordio.MXIndexedRecordIO(rec_path)
+    return mx.recordio.MXIndexedRecordIO(str(rec_path / "train.idx"), str(rec_path), "r")
 """
 
-FILES = {"model.py": MODEL, "verifacation.py": VERIFACATION, "data/data_pipe.py": DATA_PIPE}
+FILES = {
+    "model.py": MODEL.lstrip(),
+    # The genuine ones end in the middle of their last line.
+    "verifacation.py": VERIFACATION.strip(),
+    "data/__init__.py": "",
+    "data/data_pipe.py": DATA_PIPE.strip(),
+}
+# Folders of the author's machine.
+LINKS = {f"work_space/{n}": f"/home/author/{n}" for n in ("history", "log", "models", "save")}
+
+
+def write_tree(folder: Path) -> None:
+    """Write the files and links of a checkout that is not patched yet."""
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    for name, target in LINKS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(target)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -202,9 +235,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 def make_repository(folder: Path) -> str:
     """Make the repository in ``folder``, its commit not the newest; return that commit."""
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text.lstrip())
+    write_tree(folder)
     git(folder, "init", "--quiet")
     git(folder, "add", "-A")
     git(folder, "commit", "--quiet", "-m", "first")
@@ -212,3 +243,22 @@ def make_repository(folder: Path) -> str:
     (folder / "model.py").write_text("raise SystemExit('the wrong commit')\n")
     git(folder, "commit", "--quiet", "-am", "second")
     return commit
+
+
+def check_loader(folder: Path, work: Path) -> None:
+    """Assert that load_bin of the patched checkout ``folder`` reads a set that the project wrote.
+
+    ``work`` is a folder for the set and what it becomes.
+    """
+    pixels = np.random.default_rng(1).integers(0, 256, (112, 112, 3), np.uint8)
+    png = cv2.imencode(".png", pixels)[1].tobytes()
+    verification_bin.write(work / "set.bin", [png, png], [True])
+    code = (
+        "import sys; from pathlib import Path; import numpy as np;"
+        "from data.data_pipe import get_val_pair, load_bin; folder = Path(sys.argv[1]);"
+        "load_bin(folder / 'set.bin', folder / 'set', lambda i: np.asarray(i).transpose(2, 0, 1));"
+        "images, same = get_val_pair(folder, 'set'); np.save(folder / 'out.npy', images[:]);"
+        "assert list(same) == [True] and 'mxnet' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(work)], cwd=folder, check=True)
+    assert np.array_equal(np.load(work / "out.npy"), np.stack([pixels.transpose(2, 0, 1)] * 2))

@@ -1,0 +1,12 @@
+"""IResNet-100 of insightface's arcface_torch."""
+
+from torch import nn
+
+from networks._iresnet import Backbone
+
+COLOUR = "rgb"
+
+
+def build() -> nn.Module:
+    """Return IResNet-100 with freshly initialised parameters, in training mode."""
+    return Backbone(depth=100)
