@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 
 from common.checksum import sha256
-from common.errors import ChainError, exit_with
+from common.errors import ChainError, exit_with, reason
 from common.files import write_npy
 from dataset import preprocessing
 from onnx_graph import adoption, foreign, parity, store
@@ -36,8 +36,9 @@ def run_as_it_came(path: Path, image: str, output: str, batch: np.ndarray) -> np
             session.run([output], {image: np.repeat(row[None], size, axis=0)})[0] for row in batch
         ]
     except Exception as error:  # the exceptions of the runtime share no narrower base
-        reason = str(error).strip().splitlines()[0]
-        raise ChainError(f"ONNX Runtime cannot run {path} as it came ({reason}).") from None
+        raise ChainError(
+            f"ONNX Runtime cannot run {path} as it came ({reason(error)}); get a fresh copy."
+        ) from None
     shape = rows[0].shape
     if len(shape) < 2 or shape[0] != size or shape[1] < 2 or set(shape[2:]) - {1}:
         raise ChainError(
@@ -108,10 +109,9 @@ def main() -> None:
         except ChainError:
             raise
         except Exception as error:  # the runtime's and the checker's share no narrower base
-            reason = str(error).strip().splitlines()[0]
             raise ChainError(
-                f"{args.source} does not run with a batch of {len(images)} ({reason}); export it "
-                "again with a dynamic batch."
+                f"{args.source} does not run with a batch of {len(images)} ({reason(error)}); "
+                "export it again with a dynamic batch."
             ) from None
 
     write_npy(args.baseline, baseline)

@@ -35,12 +35,6 @@ def make(path: Path, **changes) -> Path:
         helper.make_node("MatMul", ["flat", "weights"], ["y"]),
         *changes.get("after", []),
     ]
-        *changes.get("before", []),
-        helper.make_node("Conv", [changes.get("first", "x"), "kernel"], ["c"], strides=[14, 14]),
-        helper.make_node("Reshape", ["c", "rows"], ["flat"], name="/Reshape"),
-        helper.make_node("MatMul", ["flat", "weights"], ["y"]),
-        *changes.get("after", []),
-    ]
     outputs = changes.get("outputs", {"y": [batch, 64]})
     inputs = {"x": (changes.get("kind", TensorProto.FLOAT), shape)} | changes.get("inputs", {})
     graph = helper.make_graph(
