@@ -7,7 +7,6 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import bcolz
 import numpy as np
 
 from ascend import input_files
@@ -48,7 +47,7 @@ def write(crops: Path, which: np.ndarray, aipp: bool, folder: Path) -> None:
 
 
 def _write_part(source: Path, aipp: bool, folder: Path, which: np.ndarray) -> None:
-    crops: bcolz.carray = open_crops(source)
+    crops = open_crops(source)
     first = int(which[0])
     block = crops[first : int(which[-1]) + 1]
     for index in which.tolist():
@@ -62,7 +61,7 @@ def _write_part(source: Path, aipp: bool, folder: Path, which: np.ndarray) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--unique-index", type=Path, help=".npy (default: write every crop)")
     parser.add_argument("--aipp", action="store_true", help="uint8 NHWC, for a model with AIPP")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write; files: its stem")

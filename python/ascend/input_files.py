@@ -8,11 +8,11 @@ is uint8 (112, 112, 3), a quarter of the size, and the NPU normalises. Channels 
 import os
 from pathlib import Path
 
-import bcolz
 import numpy as np
 
 from common.errors import ChainError
 from common.shapes import SIDE
+from dataset.crop_store import Crops
 from dataset.crops import normalise
 
 # Files compared byte for byte before each use; more would cost as much as writing them.
@@ -44,7 +44,7 @@ def encode(pixels: np.ndarray, aipp: bool) -> tuple[np.ndarray, np.ndarray]:
     return plain, flipped
 
 
-def check(folder: Path, crops: bcolz.carray, which: np.ndarray, aipp: bool) -> None:
+def check(folder: Path, crops: Crops, which: np.ndarray, aipp: bool) -> None:
     """Raise ``ChainError`` unless ``folder`` holds exactly the inputs for the crops ``which``.
 
     ais_bench notices neither a missing or foreign file nor sizes that cancel out in a batch.

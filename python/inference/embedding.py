@@ -4,12 +4,12 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-import bcolz
 import numpy as np
 
 from common.errors import ChainError
 from common.progress import progress
 from common.shapes import DIMENSION, VIEWS
+from dataset.crop_store import Crops
 from dataset.crops import batches, prefetch
 from engines import Engine
 from inference.schedule import Busy, outputs
@@ -40,7 +40,7 @@ def to_unit_length(sums: np.ndarray, which: np.ndarray) -> np.ndarray:
 
 
 def embed(
-    engine: Engine, crops: bcolz.carray, unique_index: np.ndarray, batch_size: int
+    engine: Engine, crops: Crops, unique_index: np.ndarray, batch_size: int
 ) -> tuple[np.ndarray, float]:
     """Return float32 (images, 512) unit-length embeddings and the seconds the engine was busy.
 
