@@ -9,7 +9,7 @@ set -euo pipefail
 
 NUMBER='[1-9][0-9]{0,8}'
 # Goals that neither build nor run anything.
-PLAIN=" help clean distclean venv test lint "
+PLAIN=" help clean distclean test lint "
 overrides=$1 goals=$2
 shift 2
 
@@ -103,11 +103,11 @@ plain=yes
 for goal in ${goals:-help}; do [[ $PLAIN == *" $goal "* ]] || plain=; done
 [ -z "$plain" ] || exit 0
 
-# ---- What each door, engine and network imports: a fragment for make, made anew when a module
-# changed or came or went. Without Python there is none, and make takes every module for each.
+# ---- What each door, engine and network imports and needs installed: a fragment for make, made anew
+# when a module or a part changed or came or went. Without Python there is none, and make takes every module for each.
 
 fragment=result/.stamp/modules.mk
-modules=(python/*.py python/*/*.py python/*/*.mk)
+modules=(python/*.py python/*/*.py python/*/*.mk requirements/*.txt)
 stale=yes
 if [ -f "$fragment" ] && read -r _ count _ <"$fragment" && [ "$count" = ${#modules[@]} ]; then
     stale=

@@ -97,5 +97,7 @@ REFERENCE_REPO ?= https://github.com/TreB1eN/InsightFace_Pytorch.git
 VENV ?= .venv
 ## {text} Interpreter
 PYTHON ?= python3
+## {url?} Index that torch comes from, and nothing else; empty: where pip takes all from, for Linux with 3 GB for CUDA
+TORCH_INDEX_URL ?=
 ## {switch} 1 shows the commands
 V ?=
