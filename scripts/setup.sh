@@ -20,7 +20,7 @@ fail() {
 }
 
 # Values, kinds and defaults by name; the names in the order of variables.mk.
-declare -A value kind given engine_words
+declare -A value kind given engine_words glibc
 names=()
 for word; do value[${word%%=*}]=${word#*=}; done
 comment=
@@ -37,6 +37,8 @@ while read -r name _ words; do
     if [[ $name == ENGINE.* ]]; then
         engines+=("${name#ENGINE.}")
         engine_words[${name#ENGINE.}]=" $words "
+    elif [[ $name == GLIBC.* ]]; then
+        glibc[${name#GLIBC.}]=$words
     fi
 done <python/engines/engines.mk
 
@@ -120,7 +122,8 @@ if [ -n "$stale" ]; then
     done
 fi
 
-# ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there.
+# ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there; else
+# openvino, or where that has no wheel onnxruntime.
 
 answer=() listing=
 ask_npu_smi() { # Its listing; fails where it does, or where the driver hangs for a minute.
@@ -177,7 +180,15 @@ if [ -z "$engine$other_goals" ]; then
     answer+=("ENGINE=ascend")
 fi
 if [ -z "$engine" ]; then
-    engine=openvino lacking=
+    engine=openvino lacking='' machine=$(uname -m)
+    least=${glibc[openvino.$machine]:-}
+    if [ -n "$least" ]; then
+        read -r _ has < <(getconf GNU_LIBC_VERSION 2>/dev/null) || has=
+        if [ -n "$has" ] && ! sort -CV <<<"$least"$'\n'"$has"; then
+            engine=onnxruntime
+            echo "note: OpenVINO for $machine needs glibc $least, and this is $has: using ENGINE=onnxruntime" >&2
+        fi
+    fi
     if command -v npu-smi >/dev/null; then
         . scripts/cann.sh
         if ! command -v atc >/dev/null && [ ! -r "$ASCEND_SET_ENV" ]; then
@@ -188,7 +199,7 @@ if [ -z "$engine" ]; then
             lacking="npu-smi info fails"
         fi
         if [ -n "$lacking" ]; then
-            echo "note: npu-smi is here, but $lacking: using ENGINE=openvino; try make doctor ENGINE=ascend" >&2
+            echo "note: npu-smi is here, but $lacking: using ENGINE=$engine; try make doctor ENGINE=ascend" >&2
         else
             engine=ascend
         fi

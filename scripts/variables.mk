@@ -16,7 +16,7 @@ WEIGHTS ?= model/model_$(NET).pth
 BS ?= 16
 ## {numbers} Batch sizes of the -all targets
 BATCHES ?= 1 4 8 16 32 64
-## {engine} Engine; empty: ascend where there is an NPU, else openvino
+## {engine} Engine; empty: ascend where there is an NPU, else openvino, or onnxruntime where that has no wheel
 ENGINE ?= $(DETECTED_ENGINE)
 ## {precision} Arithmetic of the engine; empty: fp16 on an NPU, else fp32
 PRECISION ?= $(DEFAULT_PRECISION)
