@@ -56,12 +56,12 @@ DOWNLOADABLE := $(patsubst "%":,%,$(filter "data/%": "model/%":,$(file <scripts/
 $(sort $(filter-out $(DEMO_DATA) $(DEMO_WEIGHTS),$(BROUGHT))):
 	@PY=$(call quote,$(PY)) V=$(call quote,$(V)) scripts/bring.sh $@ $(DATA) $(call quote,$(DATA_URL)) \
 		$(WEIGHTS) $(call quote,$(WEIGHTS_URL))
-$(DOWNLOADABLE) $(DATA_URL:%=$(DATA)) $(WEIGHTS_URL:%=$(WEIGHTS)): | $(ENVIRONMENT)
+$(DOWNLOADABLE) $(DATA_URL:%=$(DATA)) $(WEIGHTS_URL:%=$(WEIGHTS)): | $(call needs,download)
 
-$(DEMO_DATA): $(call by,make_demo_bin) | $(ENVIRONMENT)
+$(DEMO_DATA): $(call by,make_demo_bin)
 	$(STEP) demo-faces $@ python/make_demo_bin.py --out $@
 
-$(DEMO_WEIGHTS): $(DEMO_DATA) $(call by,make_demo_checkpoint networks/$(NET)) | $(ENVIRONMENT)
+$(DEMO_WEIGHTS): $(DEMO_DATA) $(call by,make_demo_checkpoint networks/$(NET))
 	$(STEP) demo-weights $@ python/make_demo_checkpoint.py --net $(NET) --bin $< --out $@
 
 # ---- Verification set -> decoded crops, labels, unique index
@@ -69,7 +69,7 @@ $(DEMO_WEIGHTS): $(DEMO_DATA) $(call by,make_demo_checkpoint networks/$(NET)) | 
 DATA_STAMP := data/.stamp/$(SET)
 $(eval $(call stamp,$(DATA_STAMP),DATA=$(DATA),$(DATA)))
 
-$(LABELS): $(DATA) $(DATA_STAMP) $(call beside,$(CROPS)/__attrs__ $(UNIQUE_INDEX)) $(call by,preprocess) | $(ENVIRONMENT)
+$(LABELS): $(DATA) $(DATA_STAMP) $(call beside,$(CROPS)/__attrs__ $(UNIQUE_INDEX)) $(call by,preprocess)
 	$(STEP) preprocess $(CROPS) python/preprocess.py --bin $(DATA) --crops $(CROPS) \
 		--unique-index $(UNIQUE_INDEX) --labels $(LABELS)
 
@@ -87,7 +87,7 @@ REFERENCE_builtin :=
 REFERENCE_reference := LResNet
 
 EXPORTED := --weights-name $(STEM) --onnx $(MODEL)_dynamic.onnx --baseline $(MODEL)_baseline.npy
-$(MODEL)_dynamic.onnx: $(MODEL_SOURCE) $(WEIGHTS_STAMP) $(call beside,$(MODEL)_baseline.npy $(WEIGHT_DATA)) | $(ENVIRONMENT)
+$(MODEL)_dynamic.onnx: $(MODEL_SOURCE) $(WEIGHTS_STAMP) $(call beside,$(MODEL)_baseline.npy $(WEIGHT_DATA))
 ifdef ONNX
 $(MODEL)_dynamic.onnx: $(call by,adopt_onnx)
 	$(STEP) adopt $@ python/adopt_onnx.py --source $(ONNX) $(OUTPUT:%=--output %) $(PREPROCESSING) $(EXPORTED)
@@ -232,10 +232,13 @@ SCORE = $(STEP) score $(1)/accuracy.json python/score.py --embeddings $(1)/embed
 # ---- Results, shown; what can be known before work begins is checked first
 
 ABLE := result/.stamp/able_$(subst $(space),_,$(strip $(ENGINE) $(PRECISION) $(EP) $(TORCH_DEVICE) $(TORCH_MODE)))
-$(ABLE): $(call by,check_engine $(ENGINE_MODULE)) $(if $(FILES_ENGINE),$(AIS_STAMP)) | $(ENVIRONMENT)
+$(ABLE): $(if $(FILES_ENGINE),$(AIS_STAMP)) $(call by,check_engine $(ENGINE_MODULE))
 	@$(RUN_DOOR) python/check_engine.py --engine $(ENGINE) --precision $(PRECISION) $(EP:%=--provider %) \
 		$(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) \
 		$(if $(FILES_ENGINE),--ais-python $(call quote,$(AIS))) --out $@
+# The doors of the chain that need more than every step does.
+CHAIN := $(if $(ONNX),adopt_onnx,export_onnx networks/$(NET)) simplify_onnx $(ENGINE_MODULE) $(if $(filter int8,$(PRECISION)),quantize)
+CHAIN_PARTS := $(call parts_of,$(CHAIN))
 READY := $(DATA) $(MODEL_SOURCE) $(ABLE)
 
 demo: $(DEMO_DATA) $(DEMO_WEIGHTS) ## The whole chain on made-up data: needs no download

@@ -142,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", required=True)
     parser.add_argument("--weights", type=Path, required=True, help="checkpoint, for eager PyTorch")
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--plain", nargs="+", type=Path, required=True, help="ONNX, one a batch")
     parser.add_argument("--ours", nargs="+", required=True, metavar="PRECISION=MODEL")
     parser.add_argument("--threads", type=int, help="of each backend (default: physical cores)")

@@ -20,7 +20,7 @@ SCOPE = "device-only: execution on the NPU; copies, files and pre- and postproce
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     run_record.add_arguments(parser)
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--warmup", type=int, required=True, help="untimed runs")
     parser.add_argument("--loop", type=int, help="timed runs (default: 100 and ten seconds)")
     parser.add_argument("--out", type=Path, required=True, help="perf JSON to write")

@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--engine", required=True)
     parser.add_argument("--provider", default="", help="execution provider of onnxruntime")
     parser.add_argument("--python", required=True, help="the chain's interpreter")
+    parser.add_argument("--parts", nargs="+", required=True, help="what must be installed for it")
     parser.add_argument("--ais-python", required=True, help="interpreter that has ais_bench")
     parser.add_argument("--devices", required=True, help="device numbers, e.g. 0,1")
     parser.add_argument("--chip", help="chip name; default: ask npu-smi")
@@ -73,7 +74,7 @@ def main() -> None:
 
     print(f"ENGINE={args.engine}, PRECISION= {' or '.join(declared()[args.engine].precisions)}")
     numbers = [int(number) for number in args.devices.split(",")]
-    checks = [*packages.checks(args.python)]
+    checks = [*packages.checks(args.python, args.parts)]
     if not declared()[args.engine].arrays:
         checks += npu_host.converter()
         checks += npu_host.devices(numbers, args.chip)

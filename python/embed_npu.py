@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outputs", type=Path, required=True, help="folder that make infer left")
     parser.add_argument("--run", type=Path, required=True, help="its JSON record")
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--unique-index", type=Path, required=True, help=".npy of the set")
     parser.add_argument("--out", type=Path, required=True, help="embeddings .npy to write")
     args = parser.parse_args()

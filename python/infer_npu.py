@@ -17,7 +17,7 @@ from inference.embedding import read_unique_index
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     run_record.add_arguments(parser)
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--outfmt", choices=output_files.FORMATS, default="NPY")
     parser.add_argument("--unique-index", type=Path, help=".npy (default: run every crop)")
     parser.add_argument("--inputs", type=Path, required=True, help="record of the input folder")

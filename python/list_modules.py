@@ -1,4 +1,4 @@
-"""The modules that each door, engine and network imports -> a make fragment.
+"""What each door, engine and network imports and needs installed -> a make fragment.
 
 Standard library only, and in old Python: it runs before anything is installed. A module that is
 loaded by name is not found; the rule says it. Every module is a target without a recipe too, so
@@ -10,6 +10,8 @@ import ast
 import os
 import sys
 from pathlib import Path
+
+from common import parts
 
 ROOT = Path(__file__).resolve().parent
 # Rooms whose files are loaded by name.
@@ -39,6 +41,17 @@ def imported(path):
     return found
 
 
+def foreign(path):
+    """Return the top-level names of all that the file ``path`` imports, lazily or not."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.split(".")[0])
+    return {name for name in found if not files_of(name)}
+
+
 def closure(path, direct):
     """Return ``path`` and all that it imports, ``direct`` being what each file imports itself."""
     found, queue = set(), [path]
@@ -62,6 +75,7 @@ def fragment(count):
     """Return the make fragment; ``count`` tells later whether a file came or went."""
     modules = sorted(ROOT.glob("*.py")) + sorted(ROOT.glob("*/*.py"))
     direct = {path: imported(path) for path in modules}
+    outside = {path: foreign(path) for path in modules}
 
     def shown(path):
         return path.relative_to(ROOT.parent).as_posix()
@@ -69,9 +83,12 @@ def fragment(count):
     lines = [f"# {count} files when this was made\n"]
     for path in modules:
         if path.parent == ROOT or (path.parent.name in BY_NAME and path.stem[0] != "_"):
-            every = {p for module in closure(path, direct) for p in (module, *data_of(module))}
+            modules_of = closure(path, direct)
+            every = {p for module in modules_of for p in (module, *data_of(module))}
+            needed = parts.of_imports(set().union(*(outside[module] for module in modules_of)))
             name = path.relative_to(ROOT).with_suffix("").as_posix()
             lines.append(f"MODULES.{name} := {' '.join(sorted(map(shown, every)))}\n")
+            lines.append(f"PARTS.{name} := {' '.join(sorted({parts.CORE, *needed}))}\n")
     everything = {p for module in modules for p in (module, *data_of(module))}
     return "".join(lines) + f"{' '.join(sorted(map(shown, everything)))}:\n"
 

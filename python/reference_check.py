@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--net", required=True, help="network name")
     parser.add_argument("--weights", type=Path, required=True, help="PyTorch checkpoint")
     parser.add_argument("--reference", type=Path, required=True, help="patched checkout")
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--labels", type=Path, required=True, help=".npy of the set")
     parser.add_argument("--embeddings", type=Path, help=".npy of a whole run, if there is one")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")

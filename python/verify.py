@@ -4,19 +4,19 @@ import argparse
 import math
 from pathlib import Path
 
-import bcolz
 import numpy as np
 
 from common.checksum import sha256
 from common.errors import ChainError, exit_with
 from common.records import read_json
+from dataset.crop_store import Crops, Plain
 from dataset.decode import decode
 from evaluation.protocol import pair_distances
 from inference import configuration
 from inference.embedding import embed
 
 
-def read_pair(a: Path, b: Path) -> bcolz.carray:
+def read_pair(a: Path, b: Path) -> Crops:
     """Return the pictures ``a`` and ``b`` as a decoded set of two: uint8 (2, 3, 112, 112), BGR.
 
     Raises ``ChainError`` where one is missing, no picture, or of another size.
@@ -24,7 +24,7 @@ def read_pair(a: Path, b: Path) -> bcolz.carray:
     for name, path in (("A", a), ("B", b)):
         if not path.is_file():
             raise ChainError(f"{name}={path} is missing; name an aligned 112x112 picture.")
-    return bcolz.carray(np.stack([decode(path.read_bytes(), 0, path) for path in (a, b)]))
+    return Plain(np.stack([decode(path.read_bytes(), 0, path) for path in (a, b)]))
 
 
 def stored_threshold(path: Path, model_sha256: str) -> float:

@@ -7,7 +7,6 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import bcolz
 import numpy as np
 
 from ascend import input_files
@@ -54,7 +53,7 @@ def write(crops: Path, which: np.ndarray, form: Preprocessing, aipp: bool, folde
 def _write_part(
     source: Path, form: Preprocessing, aipp: bool, folder: Path, which: np.ndarray
 ) -> None:
-    crops: bcolz.carray = open_crops(source)
+    crops = open_crops(source)
     first = int(which[0])
     block = crops[first : int(which[-1]) + 1]
     for index in which.tolist():
@@ -68,7 +67,7 @@ def _write_part(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--unique-index", type=Path, help=".npy (default: write every crop)")
     parser.add_argument("--aipp", action="store_true", help="uint8 NHWC, for a model with AIPP")
     preprocessing.add_arguments(parser)

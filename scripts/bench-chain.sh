@@ -11,7 +11,7 @@ shift 2
 
 copy=$(mktemp -d "${TMPDIR:-/tmp}/bench-chain.XXXXXX")
 trap 'rm -rf "$copy"' EXIT
-cp -R "$root"/Makefile "$root"/env.sh "$root"/scripts "$root"/python "$root"/requirements*.txt "$copy"
+cp -R "$root"/Makefile "$root"/env.sh "$root"/scripts "$root"/python "$root"/requirements "$copy"
 log=$copy/steps.log
 variables=("$@")
 

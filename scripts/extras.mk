@@ -17,7 +17,7 @@ quantize: $(QUANTIZED)/model.xml ## ONNX -> INT8 model for OpenVINO, compared wi
 OM_PRODUCTS := $(OM) $(OM).parity.json
 om: $(OM_PRODUCTS:%=$(MODEL)_bs$(BS)%) ## ONNX -> .om of batch size BS, by atc; compared on the device
 om-all: $(foreach size,$(BATCHES),$(OM_PRODUCTS:%=$(MODEL)_bs$(size)%)) ## The same for each of BATCHES
-om-lint: $(or $(ONNX),$(MODEL)_bs$(BS)_$(OM_STAGE).onnx) | $(ENVIRONMENT) ## Would atc take ONNX? Needs no toolkit
+om-lint: $(or $(ONNX),$(MODEL)_bs$(BS)_$(OM_STAGE).onnx) | $(call needs,lint_om) ## Would atc take ONNX? Needs no toolkit
 	@$(RUN_DOOR) python/lint_om.py --onnx $< $(if $(ONNX),,--as-om)
 npu-inputs: $(NPU_INPUTS).json ## Decoded set -> one .bin an image and view, for ais_bench
 infer: $(READY) $(RUN)_bs$(BS)/$(INFERRED) ## Run DATA at batch size BS; what it gives stays in result/
@@ -35,11 +35,11 @@ download: $(DATA) $(MODEL_SOURCE) ## Get DATA and WEIGHTS, each unless it is the
 
 # Always runs, because SRC may have changed; an unchanged set keeps its time stamp.
 BIN := $(or $(OUT),data/$(notdir $(SRC:%/=%)).bin)
-bin: | $(ENVIRONMENT) ## SRC and PAIRS -> the verification set OUT
+bin: | $(call needs,make_bin) ## SRC and PAIRS -> the verification set OUT
 	$(STEP) bin $(BIN) python/make_bin.py --images $(SRC) --pairs $(PAIRS) --out $(BIN)
 
 CONVERTED := model/$(STEM)_tensors.pth
-convert-weights: $(WEIGHTS) | $(ENVIRONMENT) ## WEIGHTS that hold more than tensors -> model/<name>_tensors.pth
+convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold more than tensors -> model/<name>_tensors.pth
 	$(STEP) convert $(CONVERTED) python/convert_weights.py --weights $(WEIGHTS) --out $(CONVERTED)
 
 ##@ Looking at results
@@ -48,16 +48,17 @@ convert-weights: $(WEIGHTS) | $(ENVIRONMENT) ## WEIGHTS that hold more than tens
 
 # Made anew each time: what lies in result/ is found by looking. After the results named with it.
 report: result/report.html ## All results as result/report.html and result/report.md
-result/report.html: FORCE $(ENVIRONMENT) | $(filter demo accuracy accuracy-all perf perf-all,$(MAKECMDGOALS))
+result/report.html: FORCE | $(call needs,report) $(filter demo accuracy accuracy-all perf perf-all,$(MAKECMDGOALS))
 	$(STEP) report $@ python/report.py --results result --data data --model model \
 		--html $@ --markdown $(@:.html=.md)
 
-compare: $(ENVIRONMENT) ## Results A and B of one set: McNemar's test, cosine, changed pairs
+compare: | $(call needs,compare) ## Results A and B of one set: McNemar's test, cosine, changed pairs
 	@$(RUN_DOOR) python/compare.py --a $(A) --b $(B) --data data --out result/compare
 
 verify: ## Pictures A and B, aligned 112x112: the same person?
 doctor: ## Check all that ENGINE needs, with a remedy for each fault
-	@PY=$(call quote,$(PYTHON)) scripts/python.sh python/doctor.py --engine $(ENGINE) --python $(call quote,$(PY)) \
+	@PY=$(call quote,$(PYTHON)) scripts/python.sh python/doctor.py --engine $(ENGINE) --parts $(CHAIN_PARTS) \
+		--python $(call quote,$(PY)) \
 		--ais-python $(call quote,$(AIS)) --devices $(NPU) $(CHIP:%=--chip %) $(EP:%=--provider %) $(AIPP_OPTION) \
 		--data $(DATA) --weights $(MODEL_SOURCE) --unique-index $(UNIQUE_INDEX) --inputs $(NPU_INPUTS)
 
@@ -73,14 +74,14 @@ profile: ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer
 
 # What needs an engine that runs arrays; scripts/setup.sh refuses the others.
 ifdef RUN_MODEL
-verify: $(subst %,$(BS),$(RUN_MODEL))
+verify: $(subst %,$(BS),$(RUN_MODEL)) | $(call needs,verify $(ENGINE_MODULE))
 	@$(RUN_DOOR) python/verify.py --model $< $(CONFIGURATION) --a $(A) --b $(B) \
 		--accuracy $(RUN)_bs$(BS)/accuracy.json --threshold=$(call quote,$(THRESHOLD))
-profile: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS)
+profile: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,profile_layers)
 	@$(RUN_DOOR) python/profile_layers.py --model $< $(CONFIGURATION)
 endif
 
-bench-fuse: $(MODEL)_bs$(BS)_sim.onnx $(MODEL)_bs$(BS)_fused.onnx ## Time the graph with and without the rewrite, in turn
+bench-fuse: $(MODEL)_bs$(BS)_sim.onnx $(MODEL)_bs$(BS)_fused.onnx | $(call needs,bench_fuse) ## Time the graph with and without the rewrite, in turn
 	$(STEP_ALONE) bench-fuse $(MODEL)_bs$(BS) python/bench_fuse.py $(LOOP:%=--loop %) $^
 
 # The demo's model at the batch sizes of a camera and of a server, at each precision of OpenVINO.
@@ -102,7 +103,7 @@ $(PEERS): $(PEER_BATCHES:%=$(MODEL)_bs%.onnx) $(sort $(filter %.onnx %.xml,$(sub
 		--plain $(PEER_BATCHES:%=$(MODEL)_bs%.onnx) --ours $(PEER_MODELS) $(THREADS:%=--threads %) --out $@
 endif
 
-bench-chain: $(DATA) $(WEIGHTS) | $(ENVIRONMENT) ## Every step of the chain from nothing, timed
+bench-chain: $(DATA) $(WEIGHTS) | $(call needs,$(CHAIN) engines/openvino engines/onnxruntime quantize report) ## Every step of the chain from nothing, timed
 	$(STEP_ALONE) bench-chain result/bench_chain.json scripts/bench-chain.sh $(abspath result/bench_chain.json) \
 		"$(PEER_PRECISIONS)" NET=$(NET) DATA=$(abspath $(DATA)) WEIGHTS=$(abspath $(WEIGHTS)) BS=$(BS) \
 		BATCHES="$(BATCHES)" THREADS=$(THREADS) PRECISION=$(PRECISION) ENGINE=openvino OPSET=$(OPSET)
@@ -115,7 +116,7 @@ gpu-table: ## Accuracy and throughput on CUDA at every precision and batches 1 t
 			PRECISION="$$precision" BATCHES="$(GPU_BATCHES)" BS=1; \
 	done
 
-peak: | $(ENVIRONMENT) ## The machine's arithmetic peak alone
+peak: | $(call needs,measure_peak) ## The machine's arithmetic peak alone
 	@$(RUN_DOOR) python/measure_peak.py $(THREADS:%=--threads %)
 
 ##@ The reference implementation
@@ -124,7 +125,7 @@ peak: | $(ENVIRONMENT) ## The machine's arithmetic peak alone
 
 REFERENCE := LResNet/.patched
 patch: $(REFERENCE) ## Clone the reference into LResNet/ and patch it
-$(REFERENCE): scripts/reference.sh $(call by,patch_reference) | $(ENVIRONMENT)
+$(REFERENCE): scripts/reference.sh $(call by,patch_reference)
 	$(STEP) reference LResNet scripts/reference.sh $(call quote,$(REFERENCE_REPO)) LResNet
 	@touch $@
 
@@ -140,18 +141,14 @@ $(CHECKED): $(REFERENCE) $(WEIGHTS) $(LABELS) $(wildcard $(RUN)_bs$(BS)/embeddin
 
 .PHONY: venv test lint help clean distclean
 
-venv: $(ENVIRONMENT) ## The Python environment alone
-$(VENV:%=%/.installed): requirements.txt requirements-lock.txt scripts/venv.sh
-	$(STEP) venv $(VENV) scripts/venv.sh $(call quote,$(PYTHON)) $(VENV) requirements.txt
-	@touch $@
-DEV_ENVIRONMENT := $(VENV:%=%/.installed-dev)
-$(DEV_ENVIRONMENT): requirements-dev.txt $(ENVIRONMENT)
-	$(STEP) venv $(VENV) scripts/venv.sh $(call quote,$(PYTHON)) $(VENV) requirements-dev.txt
+venv: $(call installed,$(CHAIN_PARTS)) ## The Python environment alone: what ENGINE and PRECISION need
+$(call installed,$(PARTS)): $(VENV)/.installed-%: requirements/%.txt requirements/constraints.txt scripts/venv.sh
+	$(STEP) install $* scripts/venv.sh $(call quote,$(PYTHON)) $(VENV) $< $(call quote,$(TORCH_INDEX_URL))
 	@touch $@
 
-test: $(DEV_ENVIRONMENT) ## All tests but those of minutes each (pytest -m long)
+test: $(call installed,$(PARTS)) ## All tests but those of minutes each (pytest -m long)
 	@$(RUN_DOOR) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
-lint: $(DEV_ENVIRONMENT) ## Check style and formatting
+lint: $(call installed,dev) ## Check style and formatting
 	@$(RUN_DOOR) -m ruff check .
 	@$(RUN_DOOR) -m ruff format --check .
 help: ## This text

@@ -28,8 +28,17 @@ include python/engines/engines.mk
 # Python there is no list, and every module counts.
 MODULES := $(wildcard python/*.py python/*/*.py)
 -include result/.stamp/modules.mk
-# $(call by,DOOR...): the files of doors, and of engines/NAME and networks/NAME.
-by = $(foreach name,$(1),$(or $(value MODULES.$(name)),$(MODULES))) requirements-lock.txt
+# $(call by,DOOR...): the files of doors, and of engines/NAME and networks/NAME; and behind a |, so
+# that it ends the prerequisites, what must be installed for them.
+by = $(foreach name,$(1),$(or $(value MODULES.$(name)),$(MODULES))) requirements/constraints.txt | $(call needs,$(1))
+
+# The parts of what is installed: files in requirements/, each installed when a step first needs it.
+# With VENV empty nothing is.
+PARTS := $(filter-out constraints,$(basename $(notdir $(wildcard requirements/*.txt))))
+parts_of = $(sort $(foreach name,$(1),$(or $(value PARTS.$(name)),$(filter-out dev,$(PARTS)))))
+installed = $(if $(VENV),$(1:%=$(VENV)/.installed-%))
+# $(call needs,DOOR...): what must be installed for doors, engines/NAME and networks/NAME.
+needs = $(call installed,$(call parts_of,$(1)))
 
 # ---- Stamps: a stamp is newer than what was made with other variables than today's
 
@@ -49,7 +58,6 @@ beside = $(if $(filter-out $(wildcard $(1)),$(1)),FORCE)
 
 # ---- How a step is run
 
-ENVIRONMENT := $(VENV:%=%/.installed)
 # A door that prints and leaves nothing.
 RUN_DOOR := PY=$(call quote,$(PY)) scripts/python.sh
 # A step: a line with its time, and a door or script. STEP_ALONE has the machine to itself.

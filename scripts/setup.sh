@@ -9,7 +9,7 @@ set -euo pipefail
 
 NUMBER='[1-9][0-9]{0,8}'
 # Goals that neither build nor run anything.
-PLAIN=" help clean distclean venv test lint "
+PLAIN=" help clean distclean test lint "
 overrides=$1 goals=$2
 shift 2
 
@@ -20,7 +20,7 @@ fail() {
 }
 
 # Values, kinds and defaults by name; the names in the order of variables.mk.
-declare -A value kind given engine_words
+declare -A value kind given engine_words glibc
 names=()
 for word; do value[${word%%=*}]=${word#*=}; done
 comment=
@@ -37,6 +37,8 @@ while read -r name _ words; do
     if [[ $name == ENGINE.* ]]; then
         engines+=("${name#ENGINE.}")
         engine_words[${name#ENGINE.}]=" $words "
+    elif [[ $name == GLIBC.* ]]; then
+        glibc[${name#GLIBC.}]=$words
     fi
 done <python/engines/engines.mk
 
@@ -110,11 +112,11 @@ plain=yes
 for goal in ${goals:-help}; do [[ $PLAIN == *" $goal "* ]] || plain=; done
 [ -z "$plain" ] || exit 0
 
-# ---- What each door, engine and network imports: a fragment for make, made anew when a module
-# changed or came or went. Without Python there is none, and make takes every module for each.
+# ---- What each door, engine and network imports and needs installed: a fragment for make, made anew
+# when a module or a part changed or came or went. Without Python there is none, and make takes every module for each.
 
 fragment=result/.stamp/modules.mk
-modules=(python/*.py python/*/*.py python/*/*.mk)
+modules=(python/*.py python/*/*.py python/*/*.mk requirements/*.txt)
 stale=yes
 if [ -f "$fragment" ] && read -r _ count _ <"$fragment" && [ "$count" = ${#modules[@]} ]; then
     stale=
@@ -127,7 +129,8 @@ if [ -n "$stale" ]; then
     done
 fi
 
-# ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there.
+# ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there; else
+# openvino, or where that has no wheel onnxruntime.
 
 answer=() listing=
 ask_npu_smi() { # Its listing; fails where it does, or where the driver hangs for a minute.
@@ -184,7 +187,15 @@ if [ -z "$engine$other_goals" ]; then
     answer+=("ENGINE=ascend")
 fi
 if [ -z "$engine" ]; then
-    engine=openvino lacking=
+    engine=openvino lacking='' machine=$(uname -m)
+    least=${glibc[openvino.$machine]:-}
+    if [ -n "$least" ]; then
+        read -r _ has < <(getconf GNU_LIBC_VERSION 2>/dev/null) || has=
+        if [ -n "$has" ] && ! sort -CV <<<"$least"$'\n'"$has"; then
+            engine=onnxruntime
+            echo "note: OpenVINO for $machine needs glibc $least, and this is $has: using ENGINE=onnxruntime" >&2
+        fi
+    fi
     if command -v npu-smi >/dev/null; then
         . scripts/cann.sh
         if ! command -v atc >/dev/null && [ ! -r "$ASCEND_SET_ENV" ]; then
@@ -195,7 +206,7 @@ if [ -z "$engine" ]; then
             lacking="npu-smi info fails"
         fi
         if [ -n "$lacking" ]; then
-            echo "note: npu-smi is here, but $lacking: using ENGINE=openvino; try make doctor ENGINE=ascend" >&2
+            echo "note: npu-smi is here, but $lacking: using ENGINE=$engine; try make doctor ENGINE=ascend" >&2
         else
             engine=ascend
         fi

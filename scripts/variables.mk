@@ -18,7 +18,7 @@ ONNX ?=
 BS ?= 16
 ## {numbers} Batch sizes of the -all targets
 BATCHES ?= 1 4 8 16 32 64
-## {engine} Engine; empty: ascend where there is an NPU, else openvino
+## {engine} Engine; empty: ascend where there is an NPU, else openvino, or onnxruntime where that has no wheel
 ENGINE ?= $(DETECTED_ENGINE)
 ## {precision} Arithmetic of the engine; empty: fp16 on an NPU, else fp32
 PRECISION ?= $(DEFAULT_PRECISION)
@@ -108,5 +108,7 @@ REFERENCE_REPO ?= https://github.com/TreB1eN/InsightFace_Pytorch.git
 VENV ?= .venv
 ## {text} Interpreter
 PYTHON ?= python3
+## {url?} Index that torch comes from, and nothing else; empty: where pip takes all from, for Linux with 3 GB for CUDA
+TORCH_INDEX_URL ?=
 ## {switch} 1 shows the commands
 V ?=

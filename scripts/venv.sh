@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# venv.sh PYTHON VENV REQUIREMENTS...: make VENV with PYTHON if need be, and install what is pinned.
+# venv.sh PYTHON VENV REQUIREMENTS TORCH_INDEX_URL: make VENV with PYTHON if need be, and install the
+# part REQUIREMENTS into it. Of TORCH_INDEX_URL, where it is given, comes torch and nothing else.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
-python=$1 venv=$2
-shift 2
+python=$1 venv=$2 part=$3 torch_index=$4
 
 supported='requires-python = ">=3\.([0-9]+),<3\.([0-9]+)"'
 [[ $(<"$root/pyproject.toml") =~ $supported ]]
@@ -13,22 +13,36 @@ if ! "$python" -c "import sys; sys.exit(not (3, $low) <= sys.version_info[:2] <=
     echo "error: PYTHON=$python is not Python 3.$low to 3.$high (the pinned packages have no wheels for others); name one with PYTHON=." >&2
     exit 1
 fi
+# Parts are installed one at a time, also under make -j.
+mkdir -p "$venv"
+exec 8>"$venv/.lock"
+flock 8
 if [ ! -x "$venv/bin/python" ] && ! "$python" -m venv "$venv"; then
     rm -rf "$venv"
     echo "error: $python cannot make a virtual environment; install its venv module (Debian: python3-venv)." >&2
     exit 1
 fi
-requirements=()
-for file; do requirements+=(-r "$file"); done
 # On a terminal pip shows its progress; elsewhere only what went wrong.
 quiet=(-qq)
 if [ -t 1 ]; then quiet=(); fi
-if ! "$venv/bin/python" -m pip install "${quiet[@]}" --disable-pip-version-check "${requirements[@]}"; then
-    echo "error: the packages in $* could not be installed; check the network, or use an interpreter that has them: make VENV= PYTHON=..." >&2
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+if [ "${part##*/}" = torch.txt ] && ! pip show -qq torch 2>/dev/null; then
+    if [ -n "$torch_index" ]; then
+        # Alone and before what it needs: a second index beside the first could bring other packages.
+        if ! pip install "${quiet[@]}" --no-deps --index-url "$torch_index" -r "$part"; then
+            echo "error: torch could not be installed from TORCH_INDEX_URL=$torch_index; check the address, or leave it out." >&2
+            exit 1
+        fi
+    elif [ "$(uname -s)" = Linux ]; then
+        echo "note: torch for CUDA brings about 3 GB; TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu takes a CPU build instead" >&2
+    fi
+fi
+if ! pip install "${quiet[@]}" -r "$part"; then
+    echo "error: the packages in $part could not be installed; check the network, or use an interpreter that has them: make VENV= PYTHON=..." >&2
     exit 1
 fi
-"$venv/bin/python" -m pip check >/dev/null || {
-    "$venv/bin/python" -m pip check >&2 || true
+pip check >/dev/null || {
+    pip check >&2 || true
     echo "error: the packages in $venv contradict each other; remove $venv and run make again." >&2
     exit 1
 }

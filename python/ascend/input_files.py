@@ -9,11 +9,11 @@ network's order.
 import os
 from pathlib import Path
 
-import bcolz
 import numpy as np
 
 from common.errors import ChainError
 from common.shapes import SIDE
+from dataset.crop_store import Crops
 from dataset.preprocessing import Preprocessing
 
 # Files compared byte for byte before each use; more would cost as much as writing them.
@@ -49,9 +49,7 @@ def encode(pixels: np.ndarray, form: Preprocessing, aipp: bool) -> tuple[np.ndar
     return plain, flipped
 
 
-def check(
-    folder: Path, crops: bcolz.carray, which: np.ndarray, form: Preprocessing, aipp: bool
-) -> None:
+def check(folder: Path, crops: Crops, which: np.ndarray, form: Preprocessing, aipp: bool) -> None:
     """Raise ``ChainError`` unless ``folder`` holds exactly the inputs for the crops ``which``.
 
     ais_bench notices neither a missing or foreign file nor sizes that cancel out in a batch.

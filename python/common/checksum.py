@@ -6,5 +6,8 @@ from pathlib import Path
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of the file ``path`` as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

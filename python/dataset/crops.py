@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import bcolz
 import numpy as np
 
 from common.errors import ChainError
 from common.shapes import SIDE, VIEWS
+from dataset import crop_store
+from dataset.crop_store import Crops
 from dataset.preprocessing import Preprocessing
 
 # A decoded set is data/<name>_crops.
@@ -28,13 +29,13 @@ class Batch(NamedTuple):
     input: np.ndarray
 
 
-def open_crops(path: Path) -> bcolz.carray:
+def open_crops(path: Path) -> Crops:
     """Open the decoded set ``path``: uint8 (images, 3, 112, 112), BGR.
 
     Raises ``ChainError`` where it is missing or has another layout.
     """
     try:
-        crops = bcolz.open(str(path), mode="r")
+        crops = crop_store.open_set(path)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise ChainError(f"{path} is not a decoded set ({error}); run make preprocess.") from None
     if crops.dtype != np.uint8 or crops.shape[1:] != (3, SIDE, SIDE):
@@ -51,7 +52,7 @@ def set_name(path: Path) -> str:
 
 
 def batches(
-    crops: bcolz.carray,
+    crops: Crops,
     which: np.ndarray,
     batch_size: int,
     preprocessing: Preprocessing,

@@ -6,3 +6,6 @@ ENGINE.ascend      := fp16 fp32       files   AIPP AIS_PYTHON ATC_FLAGS CHIP DEV
 ENGINE.onnxruntime := fp32 fp16       arrays  DEVICE EP THREADS
 ENGINE.openvino    := fp32 bf16 int8  arrays  CALIB STREAMS THREADS
 ENGINE.torch       := fp32 fp16 bf16  arrays  THREADS TORCH_DEVICE TORCH_MODE
+
+# The least glibc that an engine's wheel needs on a machine (uname -m) where others need less.
+GLIBC.openvino.aarch64 := 2.35

@@ -8,20 +8,21 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from common import parts
 from common.check import Check
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # Runs in the interpreter in question: its version and the packages that are asked for.
 _ASK = """
-import json, sys
+import json, platform, sys
 found = dict.fromkeys(sys.argv[1:])
 try: import importlib.metadata as m
 except ImportError: m = None  # older than any that the packages are for
 for name in found if m else ():
     try: found[name] = m.version(name)
     except m.PackageNotFoundError: pass
-print(json.dumps([sys.version_info[:2], found]))
+print(json.dumps([sys.version_info[:2], platform.machine(), found]))
 """
 # Distributions that bring the same modules.
 _INSTEAD = {"onnxruntime": ("onnxruntime-cann", "onnxruntime-gpu"),
@@ -35,20 +36,19 @@ def python_versions() -> tuple[int, int]:
     return int(found[1]), int(found[2]) - 1
 
 
-def checks(python: str) -> list[Check]:
-    """Check the interpreter ``python``: its version, and the pinned packages in it."""
-    pins = dict(
-        re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.txt").read_text("utf-8"), re.M)
-    )
+def checks(python: str, needed: list[str]) -> list[Check]:
+    """Check the interpreter ``python``: its version, and the packages of the parts ``needed``."""
     if not shutil.which(python):
         return [Check(f"Python packages: {python} is made by the first target", True)]
-    others = [name for names in _INSTEAD.values() for name in names]
+    names = [name for part in needed for name in parts.by_part()[part]]
+    names += [name for others in _INSTEAD.values() for name in others]
     asked = subprocess.run(
-        [python, "-s", "-c", _ASK, *pins, *others], capture_output=True, text=True, check=False
+        [python, "-s", "-c", _ASK, *names], capture_output=True, text=True, check=False
     )
     if asked.returncode != 0:
         return [Check(f"{python} runs", False, "name an interpreter with PYTHON=")]
-    version, found = json.loads(asked.stdout)
+    version, machine, found = json.loads(asked.stdout)
+    pins = parts.pinned(needed, tuple(version), machine)
     low, high = python_versions()
     shown = ".".join(map(str, version))
     missing = [
@@ -56,6 +56,7 @@ def checks(python: str) -> list[Check]:
         for name in pins
         if not found[name] and not any(found[other] for other in _INSTEAD.get(name, ()))
     ]
+    files = " ".join(f"-r requirements/{part}.txt" for part in needed)
     # 2.13.0+cpu is a build of 2.13.0.
     differing = [
         f"{n} {found[n]}"
@@ -71,7 +72,7 @@ def checks(python: str) -> list[Check]:
         Check(
             "Python packages" + (f": {', '.join(missing)} missing" if missing else ""),
             not missing,
-            f"run make venv, or {python} -m pip install -r requirements.txt",
+            f"run make venv, or {python} -m pip install {files}",
             note=f"not the pinned versions: {', '.join(differing)}" if differing else "",
         ),
     ]

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, required=True, help="ONNX file of this batch size, or quantized model"
     )
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set (bcolz)")
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--engine", required=True, help="engine name")
     parser.add_argument("--precision", required=True, help="precision of the computation")
     parser.add_argument("--batch-size", type=int, required=True)

@@ -4,12 +4,12 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-import bcolz
 import numpy as np
 
 from common.errors import ChainError
 from common.progress import progress
 from common.shapes import VIEWS
+from dataset.crop_store import Crops
 from dataset.crops import batches, prefetch
 from dataset.preprocessing import Preprocessing
 from engines import Engine
@@ -42,7 +42,7 @@ def to_unit_length(sums: np.ndarray, which: np.ndarray) -> np.ndarray:
 
 def embed(
     engine: Engine,
-    crops: bcolz.carray,
+    crops: Crops,
     unique_index: np.ndarray,
     batch_size: int,
     form: Preprocessing,

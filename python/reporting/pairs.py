@@ -4,11 +4,11 @@ import base64
 from pathlib import Path
 from typing import NamedTuple
 
-import bcolz
 import cv2
 import numpy as np
 
 from common.errors import ChainError
+from dataset.crop_store import Crops
 from dataset.crops import SUFFIX, open_crops
 from reporting.collect import Configuration
 
@@ -65,7 +65,7 @@ def wrong_pairs(
     return pairs, len(order), note
 
 
-def _crops(c: Configuration, data: Path) -> tuple[bcolz.carray | None, str | None]:
+def _crops(c: Configuration, data: Path) -> tuple[Crops | None, str | None]:
     path = data / f"{c['dataset']}{SUFFIX}"
     try:
         crops = open_crops(path)

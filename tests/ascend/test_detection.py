@@ -85,6 +85,37 @@ def test_default_engine_without_an_npu():
     assert setup() == ("ENGINE=openvino PRECISION=fp32", "")
 
 
+def fake(folder: Path, **answers: str) -> str:
+    """Make programs in ``folder`` that print what they are given; return a PATH with them first."""
+    for name, answer in answers.items():
+        (folder / name).write_text(f"#!/bin/sh\n{answer}\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize(
+    ("machine", "getconf", "engine"),
+    [
+        ("aarch64", "echo glibc 2.35", "openvino"),
+        ("aarch64", "echo glibc 2.100", "openvino"),
+        ("aarch64", "echo glibc 2.34", "onnxruntime"),
+        ("aarch64", "echo glibc 2.9", "onnxruntime"),
+        # Unknown: musl, or no getconf.
+        ("aarch64", "exit 1", "openvino"),
+        ("x86_64", "echo glibc 2.28", "openvino"),
+    ],
+)
+def test_default_engine_is_one_that_can_be_installed(
+    monkeypatch, tmp_path, machine, getconf, engine
+):
+    monkeypatch.setenv("PATH", fake(tmp_path, uname=f"echo {machine}", getconf=getconf))
+    found, note = setup()
+    assert found == f"ENGINE={engine} PRECISION=fp32"
+    said = "OpenVINO for aarch64 needs glibc 2.35, and this is 2." in note
+    assert (said and "using ENGINE=onnxruntime" in note) == bool(note) == (engine != "openvino")
+    assert setup(ENGINE="openvino") == ("PRECISION=fp32", "")
+
+
 def words(*arguments: str, **values: str) -> set[str]:
     """Return the words of the answer but for the interpreter of ais_bench; there is no note."""
     answer, note = setup(*arguments, **values)

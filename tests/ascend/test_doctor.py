@@ -24,7 +24,7 @@ def doctor(tmp_path):
 
     def run(*arguments: str, **variables: str) -> tuple[int, str]:
         command = [sys.executable, PYTHON / "doctor.py", "--engine", "ascend", "--devices", "0"]
-        command += ["--python", sys.executable, "--ais-python", sys.executable]
+        command += ["--python", sys.executable, "--parts", "core", "--ais-python", sys.executable]
         command += ["--data", "set.bin", "--weights", "net.pth"]
         command += ["--unique-index", "data/set_unique.npy", "--inputs", "data/set_npu", *arguments]
         chosen = {"ASCEND_HOME_PATH": str(tmp_path / "cann"), **variables}

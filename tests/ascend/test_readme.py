@@ -15,6 +15,7 @@ import sysconfig
 import pytest
 
 from ascend import toolkit
+from common import parts
 from support.ascend import TOOLKIT, write_wheel
 from support.project import ROOT, Project
 
@@ -41,7 +42,8 @@ def host(tmp_path_factory, tiny):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
     packages = next((root / ".venv/lib").glob("python*/site-packages"))
     (packages / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    (root / ".venv/.installed").touch()
+    for part in parts.by_part():
+        (root / f".venv/.installed-{part}").touch()
     # The host's python3: an environment with pip, atc's packages and onnxruntime-cann.
     subprocess.run([sys.executable, "-m", "venv", root.parent / "python"], check=True)
     site = next((root.parent / "python/lib").glob("python*/site-packages"))

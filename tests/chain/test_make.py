@@ -462,7 +462,7 @@ def test_without_python_help_and_plans_still_work(project: Project, inputs: Path
     assert {"preprocess", "export", "embed", "score"} <= set(plan)
     # Before the environment is made it is the first step.
     plan = project.make("-n", *arguments(inputs, "accuracy"), "VENV=.venv").stdout
-    assert planned(plan)[0] == "venv"
+    assert planned(plan)[:2] == ["install", "install"]
 
 
 def programs(project: Project, *arguments: str) -> list[str]:

@@ -4,12 +4,12 @@ import os
 import pickle
 from pathlib import Path
 
-import bcolz
 import cv2
 import numpy as np
 import pytest
 
 from dataset import verification_bin
+from dataset.crops import open_crops
 from support.project import expect_error, run_module
 
 
@@ -39,7 +39,7 @@ def dump(path: Path, value: object, protocol: int = 2) -> Path:
 
 def test_pixels_of_the_real_set(shared: Path, tmp_path: Path):
     assert preprocess(shared / "lfw.bin", tmp_path).returncode == 0
-    crops = bcolz.open(str(tmp_path / "crops"), mode="r")
+    crops = open_crops(tmp_path / "crops")
     assert (crops.shape, crops.dtype) == ((12000, 3, 112, 112), np.uint8)
     golden = np.load(shared / "golden_pixels_lfw8.npz")["bgr"]
     assert (crops[:8].transpose(0, 2, 3, 1) == golden).all()
@@ -54,7 +54,7 @@ def test_channels_stay_bgr_and_repeats_are_found(tmp_path: Path):
     blue[..., 0], red[..., 2] = 255, 255
     value = ([png(blue), png(red), png(red), png(blue)], [False, False])
     assert preprocess(dump(tmp_path / "s.bin", value), tmp_path).returncode == 0
-    crops = bcolz.open(str(tmp_path / "crops"), mode="r")[:]
+    crops = open_crops(tmp_path / "crops")[:]
     assert crops[0, :, 0, 0].tolist() == [255, 0, 0]
     assert crops[1, :, 0, 0].tolist() == [0, 0, 255]
     assert np.load(tmp_path / "unique.npy").tolist() == [0, 1, 1, 0]

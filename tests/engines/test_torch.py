@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import bcolz
 import numpy as np
 import onnx
 import pytest
@@ -15,6 +14,7 @@ import engines
 import export_onnx
 import fix_batch
 from common.errors import ChainError
+from dataset.crop_store import Plain
 from dataset.crops import batches, open_crops
 from dataset.preprocessing import Preprocessing
 from engines import Options
@@ -111,8 +111,7 @@ def test_fp16_arithmetic_is_near(se_network, se_model):
 
 
 def test_embeddings_of_a_set_agree_with_openvino(ready):
-    crops = open_crops(ready / "crops")[:5]
-    crops = bcolz.carray(crops)
+    crops = Plain(open_crops(ready / "crops")[:5])
     index = np.arange(5)
     # A whole batch of 7 and a padded one, against batches of 1.
     output, _ = embed(load(ready / MODEL), crops, index, 7)

@@ -9,13 +9,13 @@ import sys
 import zipfile
 from pathlib import Path
 
-import bcolz
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ascend import toolkit
+from dataset import crop_store
 from dataset.preprocessing import Preprocessing
 from onnx_graph import store
 from support.project import ROOT, run_module
@@ -158,7 +158,6 @@ def make_model(path: Path, batch_size: int) -> None:
 def make_crops(path: Path, count: int) -> np.ndarray:
     """Write a decoded set of ``count`` random crops; return them, uint8 (count, 3, 112, 112)."""
     pixels = np.random.default_rng(1).integers(0, 256, (count, 3, 112, 112), np.uint8)
-    array = bcolz.carray(pixels, rootdir=str(path), mode="w")
-    array.attrs["source_sha256"] = "0"
-    array.flush()
+    crop_store.write(path, count, [pixels])
+    crop_store.set_attributes(path, {"source_sha256": "0"})
     return pixels

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import bcolz
 import numpy as np
 
+from dataset import crop_store
 from support.project import run_module
 
 PAIRS = 40
@@ -15,13 +15,9 @@ def make_set(root: Path, pairs: int = PAIRS) -> None:
     """Write data/faces_crops, a decoded set of seeded noise, and its labels below ``root``."""
     random = np.random.default_rng(5)
     (root / "data").mkdir(parents=True, exist_ok=True)
-    crops = bcolz.carray(
-        random.integers(0, 256, (2 * pairs, 3, 112, 112), dtype=np.uint8),
-        rootdir=str(root / "data/faces_crops"),
-        mode="w",
-    )
-    crops.attrs["source_sha256"] = "d" * 64
-    crops.flush()
+    crops = random.integers(0, 256, (2 * pairs, 3, 112, 112), dtype=np.uint8)
+    crop_store.write(root / "data/faces_crops", 2 * pairs, [crops])
+    crop_store.set_attributes(root / "data/faces_crops", {"source_sha256": "d" * 64})
     np.save(root / "data/faces_list.npy", np.arange(pairs) % 2 == 0)
 
 
