@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 
 from common.check import Check, show
+from common.machine import cpu_flags
 from common.shapes import SIDE, VIEWS
 from engines import declared
+from engines.arithmetic import precisions
 from host_checks import npu_host, packages
 
 # Models of every batch size, logs and results; the inputs of an NPU come on top.
@@ -72,9 +74,14 @@ def main() -> None:
     parser.add_argument("--inputs", type=Path, required=True, help="folder of the NPU's inputs")
     args = parser.parse_args()
 
-    print(f"ENGINE={args.engine}, PRECISION= {' or '.join(declared()[args.engine].precisions)}")
+    on_npu = not declared()[args.engine].arrays or args.provider == "CANNExecutionProvider"
+    if on_npu:
+        has = f"PRECISION={' '.join(declared()[args.engine].precisions)}"
+    else:
+        has = f"this processor has PRECISION={' '.join(precisions(args.engine, cpu_flags()))}"
+    print(f"ENGINE={args.engine}, {has}")
     numbers = [int(number) for number in args.devices.split(",")]
-    checks = [*packages.checks(args.python, args.parts)]
+    checks = [*packages.libc(args.engine), *packages.checks(args.python, args.parts)]
     if not declared()[args.engine].arrays:
         checks += npu_host.converter()
         checks += npu_host.devices(numbers, args.chip)

@@ -1,9 +1,10 @@
-"""Facts about the machine that figures are measured on."""
+"""Facts about the machine that figures are measured on; importing it takes Python 3.7."""
+
+from __future__ import annotations
 
 import os
 import platform
 import re
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -73,4 +74,6 @@ def physical_cores() -> int:
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the installed version of Python and of each distribution in ``packages``."""
+    from importlib.metadata import version  # the doctor's Python may be older
+
     return {"python": platform.python_version()} | {name: version(name) for name in packages}

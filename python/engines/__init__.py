@@ -115,6 +115,13 @@ def declared() -> dict[str, Declaration]:
     return dict(sorted(found.items()))
 
 
+def least_glibc(name: str, machine: str) -> str | None:
+    """Return the glibc that the wheel of engine ``name`` needs on ``machine``, where it is more
+    than others need."""
+    found = re.search(rf"^GLIBC\.{name}\.{machine} := ([\d.]+)$", _TABLE.read_text("utf-8"), re.M)
+    return found[1] if found else None
+
+
 def check(name: str, options: Options) -> None:
     """Raise ``ChainError`` where engine ``name`` cannot do on this machine what ``options`` ask.
 

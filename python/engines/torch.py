@@ -13,12 +13,11 @@ from common.machine import cpu_flags, cpu_name, physical_cores, versions
 from common.shapes import SIDE
 from dataset import preprocessing
 from dataset.preprocessing import Preprocessing
+from engines.arithmetic import precisions
 from onnx_graph import flops, store
 from onnx_graph.to_torch import convert
 
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-# What a processor with float16 arithmetic has; PyTorch takes seconds for an image without.
-_CPU_FP16 = {"avx512_fp16", "amx_fp16", "asimdhp"}
 # Calls before a capture: cuDNN chooses its algorithms and libraries allocate their workspaces.
 _WARM = 3
 
@@ -38,7 +37,7 @@ def check(options: engines.Options) -> None:
             choice = " ".join(filter(None, allowed))
             raise ChainError(f"{variable}={value} is unknown; choose one of: {choice}")
     if device == "cpu":
-        if options.precision == "fp16" and not _CPU_FP16 & cpu_flags():
+        if options.precision == "fp16" and "fp16" not in precisions("torch", cpu_flags()):
             raise ChainError(f"{cpu_name()} has no fp16 arithmetic; choose PRECISION=bf16 or fp32.")
         if options.mode == "graph":
             raise ChainError("TORCH_MODE=graph captures CUDA graphs; choose eager or compile.")

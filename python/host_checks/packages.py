@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from common import parts
 from common.check import Check
+from engines import least_glibc
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,6 +78,21 @@ def checks(python: str, needed: list[str]) -> list[Check]:
             note=f"not the pinned versions: {', '.join(differing)}" if differing else "",
         ),
     ]
+
+
+def libc(engine: str) -> list[Check]:
+    """Check that the wheel of ``engine`` can be installed with this machine's glibc."""
+    machine, (name, version) = platform.machine(), platform.libc_ver()
+    least = least_glibc(engine, machine)
+    if not least or name != "glibc":
+        return []
+    enough = _numbers(version) >= _numbers(least)
+    what = f"glibc {version}" + ("" if enough else f"; ENGINE={engine} needs {least} on {machine}")
+    return [Check(what, enough, "choose ENGINE=onnxruntime, or a newer system")]
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def provider(python: str, name: str) -> list[Check]:

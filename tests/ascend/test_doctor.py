@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openvino
 import pytest
 
 from ascend import toolkit
-from support.ascend import TOOLKIT, environment, make_python3
-from support.project import PYTHON
+from engines.arithmetic import precisions
+from host_checks import packages
+from support.ascend import TOOLKIT, environment, find_python, make_python3
+from support.project import PYTHON, ROOT, Project
 
 
 @pytest.fixture
@@ -156,6 +159,62 @@ def test_disk_is_estimated(doctor, tmp_path):
         file.truncate(128 + 8 * 12_000)
     assert "about 4.6 GB needed" in doctor()[1]
     assert "about 1.9 GB needed" in doctor("--aipp")[1]
+
+
+def test_the_precisions_of_the_processor(doctor):
+    assert doctor()[1].startswith("ENGINE=ascend, PRECISION=fp16 fp32\n")
+    said = doctor("--engine", "onnxruntime")[1]
+    assert said.startswith("ENGINE=onnxruntime, this processor has PRECISION=fp32\n")
+    # What OpenVINO says itself, as its engine's check asks it.
+    has = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    expected = [p for p in ("fp32", "bf16", "int8") if p.upper() in has]
+    said = doctor("--engine", "openvino")[1]
+    assert said.startswith(f"ENGINE=openvino, this processor has PRECISION={' '.join(expected)}\n")
+    assert precisions("openvino", {"avx2"}) == ["fp32", "int8"]
+    assert precisions("openvino", {"avx512f", "avx512_bf16"}) == ["fp32", "bf16", "int8"]
+    assert precisions("torch", {"asimdhp"}) == ["fp32", "fp16", "bf16"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "version", "ok"),
+    [
+        ("aarch64", "2.31", [False]),
+        ("aarch64", "2.35", [True]),
+        ("aarch64", "2.100", [True]),
+        ("x86_64", "2.28", []),
+    ],
+)
+def test_the_glibc_of_a_wheel(monkeypatch, machine, version, ok):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", version))
+    assert [check.ok for check in packages.libc("openvino")] == ok
+    assert packages.libc("onnxruntime") == []
+
+
+def test_only_packages_of_the_chosen_parts_are_asked_for(doctor, tmp_path):
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    status, text = doctor("--python", str(bare / "bin/python"), "--parts", "core", "openvino")
+    assert status == 1 and "run make venv, or " in text
+    assert "-m pip install -r requirements/core.txt -r requirements/openvino.txt" in text
+    (missing,) = (line for line in text.splitlines() if "✗ Python packages" in line)
+    assert "numpy" in missing and "openvino" in missing
+    assert "torch" not in missing and "nncf" not in missing and "pytest" not in missing
+
+
+@pytest.mark.parametrize("version", ["3.7", "3.13"])
+def test_it_runs_on_any_python(version):
+    python = find_python(version)
+    if not python:
+        pytest.skip(f"needs Python {version}")
+    project = Project.__new__(Project)
+    project.root = ROOT
+    given = ("doctor", f"PYTHON={python}", "ENGINE=openvino", "DATA=README.md", "WEIGHTS=LICENSE")
+    said = project.make(*given, ok=False).stdout
+    assert "this processor has PRECISION=fp32" in said
+    mark = "✓" if version == "3.13" else "✗"
+    assert f"{mark} Python {version}" in said and "✗ Python packages" in said
+    assert "use Python 3.10 to 3.13" in said or version == "3.13"
 
 
 def test_other_engines_need_less(doctor):
