@@ -147,9 +147,8 @@ def main() -> None:
     try:
         source = download(args.file, sources, entry if not args.url else {})
     except ChainError as error:
-        raise ChainError(
-            f"{error}. Give your own file with {args.variable}=..., or run make demo."
-        ) from None
+        demo = "" if args.variable == "DETECTOR" else ", or run make demo"  # which needs none
+        raise ChainError(f"{error}. Give your own file with {args.variable}=...{demo}.") from None
     print(f"{args.file} came from {source}")
 
 

@@ -7,7 +7,9 @@ from typing import NamedTuple
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
 _START_OF_SCAN, _END = 0xDA, 0xD9
-# What a verification .bin may hold, and what whole photographs may be besides.
+# Of a whole photograph: 192 MiB when it is decoded. A crop has far fewer.
+LARGEST_PIXELS = 8192 * 8192
+# What a verification .bin may hold; photographs may be BMP and WebP besides.
 CROPS = ("JPEG", "PNG")
 
 
