@@ -147,8 +147,9 @@ def main() -> None:
     try:
         source = download(args.file, sources, entry if not args.url else {})
     except ChainError as error:
-        demo = "" if args.variable == "DETECTOR" else ", or run make demo"  # which needs none
-        raise ChainError(f"{error}. Give your own file with {args.variable}=...{demo}.") from None
+        # Of the demo's inputs the detector is none.
+        demo = "" if args.variable == "DETECTOR" else "..., or run make demo."
+        raise ChainError(f"{error}. Give your own file with {args.variable}={demo}") from None
     print(f"{args.file} came from {source}")
 
 

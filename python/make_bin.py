@@ -66,8 +66,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="verification .bin to write")
     args = parser.parse_args()
     pairs = read_pairs(args.pairs)
-    pictures = {picture: None for pair in pairs for picture in (pair.first, pair.second)}
-    files = {picture: find(args.images, picture) for picture in pictures}
+    files = find(args.images, pairs)
     paths = list(dict.fromkeys(files.values()))  # each once, in however many pairs it is
     if args.detector or args.landmarks:
         crops = aligned_crops(args, paths)

@@ -13,6 +13,7 @@ is a heading.
 import csv
 import io
 import os
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -107,7 +108,34 @@ def _csv_pairs(text: str, path: Path) -> list[Pair]:
     return pairs
 
 
-@cache
+def find(images: Path, pairs: Iterable[Pair]) -> dict[Picture, Path]:
+    """Return the file below ``images`` of each picture of ``pairs``, in their order.
+
+    Raises ``ChainError`` where there is none, or several that differ in their suffix.
+    """
+    listed = cache(_numbered)  # a folder holds many
+    return {
+        picture: _file(images, picture, listed)
+        for pair in pairs
+        for picture in (pair.first, pair.second)
+    }
+
+
+def _file(images: Path, picture: Picture, listed: Callable[[Path], dict[str, list[Path]]]) -> Path:
+    if isinstance(picture, str):
+        path = text_file.below(images, picture)
+        if not path.is_file():
+            raise ChainError(f"there is no picture {path}; correct the pairs file or SRC=.")
+        return path
+    name, number = picture
+    stem = text_file.below(images, f"{name}/{name}_{number:04d}")
+    found = listed(stem.parent).get(stem.name, []) if stem.parent.is_dir() else []
+    if len(found) != 1:
+        what = "are several of" if found else "is none of"
+        raise ChainError(f"there {what} {stem}{', '.join(SUFFIXES)}; there must be one.")
+    return found[0]
+
+
 def _numbered(folder: Path) -> dict[str, list[Path]]:
     """Return the pictures in ``folder`` by their names without suffix."""
     found: dict[str, list[Path]] = {}
@@ -116,19 +144,3 @@ def _numbered(folder: Path) -> dict[str, list[Path]]:
             if path.suffix.lower() in SUFFIXES:
                 found.setdefault(path.stem, []).append(path)
     return found
-
-
-def find(images: Path, picture: Picture) -> Path:
-    """Return the file of ``picture`` below ``images``; ``ChainError`` unless there is one."""
-    if isinstance(picture, str):
-        path = text_file.below(images, picture)
-        if not path.is_file():
-            raise ChainError(f"there is no picture {path}; correct the pairs file or SRC=.")
-        return path
-    name, number = picture
-    stem = text_file.below(images, f"{name}/{name}_{number:04d}")
-    found = _numbered(stem.parent).get(stem.name, []) if stem.parent.is_dir() else []
-    if len(found) != 1:
-        what = "are several of" if found else "is none of"
-        raise ChainError(f"there {what} {stem}{', '.join(SUFFIXES)}; there must be one.")
-    return found[0]
