@@ -49,13 +49,14 @@ RUN := $(call run_on,$(SET))
 
 DEMO_DATA := data/demo.bin
 DEMO_WEIGHTS := model/demo_$(NET).pth
-BROUGHT := $(DATA) $(MODEL_SOURCE) $(CALIB) $(DATASETS:%=data/%.bin)
+YUNET := $(or $(DETECTOR),model/yunet_n_dynamic.onnx)
+BROUGHT := $(DATA) $(MODEL_SOURCE) $(CALIB) $(DATASETS:%=data/%.bin) $(YUNET)
 DOWNLOADABLE := $(patsubst "%":,%,$(filter "data/%": "model/%":,$(file <scripts/downloads.json)))
 
 # Without prerequisites to be older than: a file that is there is never downloaded again.
 $(sort $(filter-out $(DEMO_DATA) $(DEMO_WEIGHTS),$(BROUGHT))):
 	@PY=$(call quote,$(PY)) V=$(call quote,$(V)) scripts/bring.sh $@ $(DATA) $(call quote,$(DATA_URL)) \
-		$(WEIGHTS) $(call quote,$(WEIGHTS_URL))
+		$(WEIGHTS) $(call quote,$(WEIGHTS_URL)) $(YUNET)
 $(DOWNLOADABLE) $(DATA_URL:%=$(DATA)) $(WEIGHTS_URL:%=$(WEIGHTS)): | $(call needs,download)
 
 $(DEMO_DATA): $(call by,make_demo_bin)

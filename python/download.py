@@ -147,9 +147,9 @@ def main() -> None:
     try:
         source = download(args.file, sources, entry if not args.url else {})
     except ChainError as error:
-        raise ChainError(
-            f"{error}. Give your own file with {args.variable}=..., or run make demo."
-        ) from None
+        # Of the demo's inputs the detector is none.
+        demo = "" if args.variable == "DETECTOR" else "..., or run make demo."
+        raise ChainError(f"{error}. Give your own file with {args.variable}={demo}") from None
     print(f"{args.file} came from {source}")
 
 

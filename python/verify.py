@@ -1,4 +1,4 @@
-"""Two aligned pictures -> distance, threshold and verdict, by one configuration."""
+"""Two aligned pictures, or photographs -> distance, threshold and verdict, by one configuration."""
 
 import argparse
 import math
@@ -10,21 +10,29 @@ from common.checksum import sha256
 from common.errors import ChainError, exit_with
 from common.records import read_json
 from dataset.crop_store import Crops, Plain
-from dataset.decode import decode
+from dataset.photograph import read_crop
 from evaluation.protocol import pair_distances
+from faces.detector import Detector
+from faces.photographs import align
 from inference import configuration
 from inference.embedding import embed
 
 
-def read_pair(a: Path, b: Path) -> Crops:
+def read_pair(a: Path, b: Path, model: Path | None) -> Crops:
     """Return the pictures ``a`` and ``b`` as a decoded set of two: uint8 (2, 3, 112, 112), BGR.
 
-    Raises ``ChainError`` where one is missing, no picture, or of another size.
+    They are aligned crops, or photographs that the detector ``model`` aligns. Raises ``ChainError``
+    where one is missing, no picture, or of another size; of a photograph, where it has no face.
     """
+    detector, crops = Detector(model) if model else None, []
     for name, path in (("A", a), ("B", b)):
         if not path.is_file():
-            raise ChainError(f"{name}={path} is missing; name an aligned 112x112 picture.")
-    return Plain(np.stack([decode(path.read_bytes(), 0, path) for path in (a, b)]))
+            raise ChainError(f"{name}={path} is missing; name a picture.")
+        crop = align(path, detector, None) if detector else read_crop(path).pixels
+        if crop is None:
+            raise ChainError(f"no face was found in {name}={path}; name another photograph.")
+        crops.append(crop.transpose(2, 0, 1))
+    return Plain(np.stack(crops))
 
 
 def stored_threshold(path: Path, model_sha256: str) -> float:
@@ -50,11 +58,12 @@ def main() -> None:
     configuration.add_arguments(parser)
     parser.add_argument("--a", type=Path, required=True, help="picture, 112x112")
     parser.add_argument("--b", type=Path, required=True, help="picture, 112x112")
+    parser.add_argument("--detector", type=Path, help="YuNet model that aligns photographs")
     parser.add_argument("--accuracy", type=Path, required=True, help="accuracy JSON")
     parser.add_argument("--threshold", help="squared distance (default: of the accuracy JSON)")
     args = parser.parse_args()
 
-    pair = read_pair(args.a, args.b)
+    pair = read_pair(args.a, args.b, args.detector)
     form = configuration.preprocessing_of(args.model)
     engine = configuration.load_engine(args, throughput=False)
     if args.threshold:

@@ -33,10 +33,14 @@ postprocess: $(LABELS) ## Score what infer left, without running it again
 
 download: $(DATA) $(MODEL_SOURCE) ## Get DATA and WEIGHTS, each unless it is there already
 
+# What finds the faces of photographs, where landmarks do not say where they are.
+FINDER := $(if $(filter 1,$(ALIGN)),$(if $(LANDMARKS),,$(YUNET)))
+ALIGNING := $(FINDER:%=--detector %)
 # Always runs, because SRC may have changed; an unchanged set keeps its time stamp.
 BIN := $(or $(OUT),data/$(notdir $(SRC:%/=%)).bin)
-bin: | $(call needs,make_bin) ## SRC and PAIRS -> the verification set OUT
-	$(STEP) bin $(BIN) python/make_bin.py --images $(SRC) --pairs $(PAIRS) --out $(BIN)
+bin: $(FINDER) | $(call needs,make_bin) ## SRC and PAIRS -> the verification set OUT
+	$(STEP) bin $(BIN) python/make_bin.py --images $(SRC) --pairs $(PAIRS) $(ALIGNING) \
+		$(LANDMARKS:%=--landmarks %) $(MISSING:%=--%-missing) --out $(BIN)
 
 CONVERTED := model/$(STEM)_tensors.pth
 convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold more than tensors -> model/<name>_tensors.pth
@@ -55,7 +59,7 @@ result/report.html: FORCE | $(call needs,report) $(filter demo accuracy accuracy
 compare: | $(call needs,compare) ## Results A and B of one set: McNemar's test, cosine, changed pairs
 	@$(RUN_DOOR) python/compare.py --a $(A) --b $(B) --data data --out result/compare
 
-verify: ## Pictures A and B, aligned 112x112: the same person?
+verify: ## Pictures A and B, aligned 112x112 or ALIGN=1: the same person?
 doctor: ## Check all that ENGINE needs, with a remedy for each fault
 	@PY=$(call quote,$(PYTHON)) scripts/python.sh python/doctor.py --engine $(ENGINE) --parts $(CHAIN_PARTS) \
 		--python $(call quote,$(PY)) \
@@ -74,8 +78,8 @@ profile: ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer
 
 # What needs an engine that runs arrays; scripts/setup.sh refuses the others.
 ifdef RUN_MODEL
-verify: $(subst %,$(BS),$(RUN_MODEL)) | $(call needs,verify $(ENGINE_MODULE))
-	@$(RUN_DOOR) python/verify.py --model $< $(CONFIGURATION) --a $(A) --b $(B) \
+verify: $(subst %,$(BS),$(RUN_MODEL)) $(FINDER) | $(call needs,verify $(ENGINE_MODULE))
+	@$(RUN_DOOR) python/verify.py --model $< $(CONFIGURATION) --a $(A) --b $(B) $(ALIGNING) \
 		--accuracy $(RUN)_bs$(BS)/accuracy.json --threshold=$(call quote,$(THRESHOLD))
 profile: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,profile_layers)
 	@$(RUN_DOOR) python/profile_layers.py --model $< $(CONFIGURATION)

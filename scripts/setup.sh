@@ -263,11 +263,30 @@ if [ -n "${value[CALIB]}" ] && [ "${value[PRECISION]}" != int8 ] && [[ " $goals 
     fail "CALIB=${value[CALIB]} does nothing without PRECISION=int8; leave it out, or choose that"
 fi
 
+# ---- Photographs
+
+if [ "${value[ALIGN]}" != 1 ]; then
+    for name in DETECTOR LANDMARKS MISSING; do
+        [ -z "${value[$name]}" ] || fail "$name=${value[$name]} does nothing without ALIGN=1; leave it out, or add that"
+    done
+else
+    [[ " $goals " == *" bin "* || " $goals " == *" verify "* ]] ||
+        fail "ALIGN=1 does nothing here; it is for make bin, which makes a set of photographs, and for make verify"
+    for name in LANDMARKS MISSING; do
+        [[ -z ${value[$name]} || " $goals " == *" bin "* ]] ||
+            fail "$name=${value[$name]} does nothing here; it is for make bin"
+    done
+    [[ -z ${value[LANDMARKS]} || -z ${value[DETECTOR]} ]] ||
+        fail "DETECTOR=${value[DETECTOR]} does nothing with LANDMARKS=${value[LANDMARKS]}; leave one of them out"
+fi
+
 # ---- What goals need
 
 . scripts/missing.sh
 there() { # there VARIABLE FILE [URL]
     local found
+    [[ $1 != DATA && $1 != CALIB || ! -d $2 ]] ||
+        fail "$1=$2 is a folder; make a set of it with make bin SRC=$2 PAIRS=pairs.txt, and ALIGN=1 for whole photographs"
     found=$(missing "$1" "$2" "${3:-}")
     [ -z "$found" ] || fail "$found"
 }
@@ -275,6 +294,8 @@ for_atc() {
     [[ ${value[OPSET]} -ge 11 && ${value[OPSET]} -le 17 ]] ||
         fail "OPSET=${value[OPSET]} is not for atc, which reads 11 to 17; choose one of those, or another ENGINE="
 }
+[ -z "${value[DETECTOR]}" ] || there DETECTOR "${value[DETECTOR]}"
+[[ -z ${value[LANDMARKS]} || -f ${value[LANDMARKS]} ]] || fail "LANDMARKS=${value[LANDMARKS]} is missing; name a text file with landmarks"
 [ -z "${value[CALIB]}" ] || there CALIB "${value[CALIB]}"
 network() { # The checkpoint, or the ONNX file that stands in its place, with all that it does not tell.
     if [ -z "${value[ONNX]}" ]; then
@@ -333,7 +354,7 @@ for goal in $goals; do
         ;;
     bin)
         for name in SRC PAIRS; do
-            [ -e "${value[$name]}" ] || fail "$name=${value[$name]} is missing; name the folder of faces with SRC= and the pairs file with PAIRS="
+            [ -e "${value[$name]}" ] || fail "$name=${value[$name]} is missing; name the folder of pictures with SRC= and the pairs file with PAIRS="
         done
         ;;
     esac

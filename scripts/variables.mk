@@ -84,10 +84,18 @@ AIS_PYTHON ?=
 DATA_URL ?=
 ## {url?} Where to download WEIGHTS from
 WEIGHTS_URL ?=
-## {path?} Folder of aligned faces for make bin: SRC/<name>/<name>_0001.jpg or .png
+## {path?} Folder of pictures for make bin: SRC/<name>/<name>_0001.jpg, .png, .bmp or .webp
 SRC ?=
-## {path?} LFW-style pairs file for make bin
+## {path?} Pairs file for make bin: LFW's form, or a CSV of two paths below SRC and 0 or 1
 PAIRS ?=
+## {switch} 1 takes whole photographs for make bin and verify, finds the face and aligns it
+ALIGN ?=
+## {path?} YuNet model that finds the faces; empty: model/yunet_n_dynamic.onnx, downloaded
+DETECTOR ?=
+## {path?} Landmarks for make bin instead of a detector: a path below SRC and ten numbers a line
+LANDMARKS ?=
+## {choice? skip} skip leaves out the pairs of photographs without a face; empty: an error
+MISSING ?=
 ## {path?} Verification set that make bin writes; empty: data/<last part of SRC>.bin
 OUT ?=
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from dataset.image_header import LARGEST_PIXELS
+
 # A second lock behind the check of the header; OpenCV reads this limit when it is imported.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(4096 * 4096))
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(LARGEST_PIXELS))
 import cv2
 
 from common.errors import ChainError

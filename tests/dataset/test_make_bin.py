@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import ChainError
 from dataset import verification_bin
-from make_bin import Pair, read_pairs
+from dataset.pairs_file import Pair, read_pairs
 from support.project import Project, expect_error, run_module
 
 SAME, DIFFERENT = "Ann_Lee\t1\t2", "Ann_Lee\t2\tBo\t1"
@@ -88,9 +88,10 @@ def test_images_at_fault_are_named(tmp_path: Path) -> None:
     (tmp_path / "Bo/Bo_0001.png").write_bytes(b"x")
     expect_error(make(tmp_path, [DIFFERENT]), "several", "Bo_0001")
     (tmp_path / "Bo/Bo_0001.jpg").unlink()
-    expect_error(make(tmp_path, [DIFFERENT]), "Bo/Bo_0001.png", "cannot be decoded")
-    write_faces(tmp_path, side=100)
-    expect_error(make(tmp_path, [SAME]), "Ann_Lee_0001.jpg is 100x100")
+    expect_error(make(tmp_path, [DIFFERENT]), "Bo/Bo_0001.png is no whole JPEG, PNG, BMP or WebP")
+    for side, what in ((160, "a crop of 160x160; resize"), (250, "250x250, a whole photograph")):
+        write_faces(tmp_path, side)
+        expect_error(make(tmp_path, [SAME]), f"Ann_Lee_0001.jpg is {what}", "ALIGN=1")
     assert not (tmp_path / "set.bin").exists()
 
 

@@ -218,6 +218,10 @@ def test_make_downloads_what_the_chain_misses(project: Project, server: Server) 
     assert (project.root / "data/lfw.bin").read_bytes() == CONTENT
     project.make("data/mine.bin", "DATA=data/mine.bin", f"DATA_URL={source.as_uri()}")
     assert (project.root / "data/mine.bin").read_bytes() == CONTENT
+    detector = "model/yunet_n_dynamic.onnx"
+    assert f"scripts/bring.sh {detector}" in project.make("-n", detector).stdout
+    failed = project.make("x.onnx", "ALIGN=1", "DETECTOR=x.onnx", "bin", ok=False)
+    assert "the detector x.onnx is missing" in failed.stderr
     failed = project.make("data/other.bin", "DATA=data/other.bin", ok=False)
     assert "DATA_URL=" in failed.stderr and "make demo" in failed.stderr
     failed = project.make("download", "DATA_URL=http:$$(touch x)", ok=False)
@@ -228,5 +232,7 @@ def test_make_downloads_what_the_chain_misses(project: Project, server: Server) 
 
 def test_the_manifest_names_what_make_offers(project: Project) -> None:
     manifest = json.loads((project.root / "scripts/downloads.json").read_text())
-    assert sorted(manifest) == ["data/lfw.bin", "model/model_ir_se100.pth"]
+    assert sorted(manifest) == [
+        "data/lfw.bin", "model/model_ir_se100.pth", "model/yunet_n_dynamic.onnx"
+    ]  # fmt: skip
     assert all(set(e) == {"sources", "size", "sha256"} for e in manifest.values())

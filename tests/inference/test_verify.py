@@ -51,7 +51,11 @@ def test_pictures_that_do_not_do_are_named(built):
     large = np.zeros((250, 250, 3), np.uint8)
     cv2.imwrite(str(built.root / "large.png"), large)
     (built.root / "text.jpg").write_text("no picture")
-    for name, reason in (("large.png", "250x250"), ("text.jpg", "decoded"), ("no.jpg", "missing")):
+    for name, reason in (
+        ("large.png", "250x250"),
+        ("text.jpg", "no whole JPEG"),
+        ("no.jpg", "missing"),
+    ):
         done = built.make("verify", *built.settings, "A=0.jpg", f"B={name}", ok=False)
         expect_error(done, name, reason)
     assert "B= is empty" in built.make("verify", *built.settings, "A=0.jpg", ok=False).stderr

@@ -1,0 +1,1 @@
+"""Whole photographs -> aligned crops: the detector, the choice of a face, the alignment."""
