@@ -48,7 +48,7 @@ convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold
 
 ##@ Looking at results
 
-.PHONY: report compare verify doctor
+.PHONY: report compare verify diagnose doctor
 
 # Made anew each time: what lies in result/ is found by looking. After the results named with it.
 report: result/report.html ## All results as result/report.html and result/report.md
@@ -60,6 +60,7 @@ compare: | $(call needs,compare) ## Results A and B of one set: McNemar's test, 
 	@$(RUN_DOOR) python/compare.py --a $(A) --b $(B) --data data --out result/compare
 
 verify: ## Pictures A and B, aligned 112x112 or ALIGN=1: the same person?
+diagnose: ## A number that is not the expected one: colour order, normalisation, alignment
 doctor: ## Check all that ENGINE needs, with a remedy for each fault
 	@PY=$(call quote,$(PYTHON)) scripts/python.sh python/doctor.py --engine $(ENGINE) --parts $(CHAIN_PARTS) \
 		--python $(call quote,$(PY)) \
@@ -81,6 +82,8 @@ ifdef RUN_MODEL
 verify: $(subst %,$(BS),$(RUN_MODEL)) $(FINDER) | $(call needs,verify $(ENGINE_MODULE))
 	@$(RUN_DOOR) python/verify.py --model $< $(CONFIGURATION) --a $(A) --b $(B) $(ALIGNING) \
 		--accuracy $(RUN)_bs$(BS)/accuracy.json --threshold=$(call quote,$(THRESHOLD))
+diagnose: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,diagnose $(ENGINE_MODULE))
+	@$(RUN_DOOR) python/diagnose.py --model $< $(CONFIGURATION) --labels $(LABELS)
 profile: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,profile_layers)
 	@$(RUN_DOOR) python/profile_layers.py --model $< $(CONFIGURATION)
 endif

@@ -316,7 +316,7 @@ elif [ -n "${value[OUTPUT]}" ]; then
 fi
 for goal in $goals; do
     case $goal in
-    accuracy | accuracy-all | infer | perf | perf-all | tune | tune-all | profile | quantize | bench-chain)
+    accuracy | accuracy-all | infer | perf | perf-all | tune | tune-all | profile | quantize | bench-chain | diagnose)
         if [ "$goal" = accuracy ] && [ -n "${value[DATASETS]}" ]; then
             for set in ${value[DATASETS]}; do there DATASETS "data/$set.bin"; done
         else
@@ -338,7 +338,7 @@ for goal in $goals; do
     om | om-all) for_atc ;;
     esac
     case $goal in
-    tune | tune-all | verify)
+    tune | tune-all | verify | diagnose)
         [[ $words == *" arrays "* ]] || fail "make $goal needs an engine that runs in this process, and ENGINE=$engine runs files; add ENGINE=openvino"
         ;;
     profile | bench-chain)
