@@ -79,6 +79,8 @@ def _load_zip(path: Path) -> tuple[Any, Storages]:
 
 
 def _load_legacy(data: bytes) -> tuple[Any, Storages]:
+    if data[:2] == b"PK":  # a zip archive without the table at its end
+        raise Refused("it is cut short")
     if data[:1] != _PROTO:
         raise Refused("it is not a PyTorch checkpoint")
     magic, position = reader.load(data, ())
