@@ -78,11 +78,10 @@ def test_suffixes_in_either_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["José Núñez 王".encode(), "José".encode("latin-1")])
 @pytest.mark.parametrize("form", ["lfw", "csv"])
 def test_names_in_any_locale(name: bytes, form: str, utf8: str, locale: dict, tmp_path) -> None:
-    folder = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118
-    os.mkdir(folder)  # noqa: PTH102
-    for number in (b"1", b"2"):
-        with open(folder + b"/" + name + b"_000" + number + b".png", "wb") as file:  # noqa: PTH123
-            file.write(FACE)
+    first, second = (tmp_path / os.fsdecode(name + b"/" + name + b"_000%d.png" % k) for k in (1, 2))
+    first.parent.mkdir()
+    first.write_bytes(FACE)
+    second.write_bytes(FACE)
     path = name + b"/" + name + b"_000%d.png"
     lines = name + b"\t1\t2\n" if form == "lfw" else path % 1 + b"," + path % 2 + b",1\n"
     pairs, out = written(tmp_path, lines), tmp_path / "set.bin"
@@ -102,7 +101,6 @@ def test_names_in_any_locale(name: bytes, form: str, utf8: str, locale: dict, tm
     assert done.returncode == 0, done.stderr
     assert verification_bin.read(out).images == [FACE, FACE]
     out.unlink()
-    with open(folder + b"/" + name + b"_0002.png", "wb") as file:  # noqa: PTH123
-        file.write(FACE[:50])
+    second.write_bytes(FACE[:50])
     expect_error(run(), "_0002.png is no whole JPEG")
     assert not out.exists()
