@@ -12,7 +12,7 @@ from common.progress import progress
 from common.shapes import SIDE
 from common.table import aligned
 from dataset.crops import open_crops
-from dataset.preprocessing import Preprocessing
+from dataset.preprocessing import Preprocessing, shown
 from engines import Engine
 from evaluation import diagnosis
 from evaluation.protocol import FOLDS, evaluate, pair_distances
@@ -63,7 +63,8 @@ def main() -> None:
     engine = configuration.load_engine(args, throughput=False)
 
     tried: list[tuple[str, np.ndarray, Preprocessing]] = [
-        (str(form), pixels, form) for form in diagnosis.settings(given)
+        (f"{form.colour}, (x - {shown(form.mean)}) / {shown(form.scale)}", pixels, form)
+        for form in diagnosis.settings(given)
     ]
     for name, changed in (
         (f"crops shifted by {SHIFT} pixels", {"shift": SHIFT}),

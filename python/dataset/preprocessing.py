@@ -55,11 +55,11 @@ class Preprocessing(NamedTuple):
 
     def __str__(self) -> str:
         """Return how a person would give this to make."""
-        mean, scale = (_shown(values) for values in (self.mean, self.scale))
-        return f"COLOUR={self.colour} MEAN={mean} SCALE={scale}"
+        return f"COLOUR={self.colour} MEAN={shown(self.mean)} SCALE={shown(self.scale)}"
 
 
-def _shown(values: tuple[float, ...]) -> str:
+def shown(values: tuple[float, ...]) -> str:
+    """Return a mean or scale as one number where the channels share it, else as three."""
     return ",".join(f"{v:g}" for v in (values if len(set(values)) > 1 else values[:1]))
 
 

@@ -54,7 +54,7 @@ def likeliest(given: Preprocessing, separation: Mapping[Preprocessing, float]) -
     """Return the likeliest reading of ``separation``, d' by setting, in one sentence."""
     best = max(separation, key=lambda form: separation[form])
     if separation[best] <= (1 + MARGIN) * separation[given]:
-        return f"{given} is as good as any: colour order and normalisation look right."
+        return f"{given} fits best: colour order and normalisation look right."
     numbers = f"d' {separation[best]:.2f} against {separation[given]:.2f}"
     other = given._replace(colour=best.colour)
     if best.colour != given.colour and separation[best] <= (1 + MARGIN) * separation[other]:

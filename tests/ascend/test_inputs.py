@@ -94,7 +94,7 @@ def test_aipp_inputs_are_a_quarter(made):
     np.testing.assert_array_equal(flipped, pixels[:, ::-1])
     input_files.check(made / "aipp", crops, np.arange(COUNT), FORM, True)
     with pytest.raises(ChainError, match="37632 bytes, not 150528"):
-        input_files.check(made / "aipp", crops, np.arange(COUNT), False)
+        input_files.check(made / "aipp", crops, np.arange(COUNT), FORM, False)
 
 
 def swap(a, b):

@@ -8,6 +8,7 @@ import pytest
 
 from ascend import aipp, atc
 from common.errors import ChainError
+from dataset.preprocessing import Preprocessing
 from support.ascend import environment, make_model
 from support.project import expect_error, run_module
 
@@ -127,7 +128,7 @@ def test_precision_of():
 
 
 def test_aipp_normalises_as_the_chain_does():
-    entries = dict(re.findall(r"(\w+): (\S+)", aipp.config()))
+    entries = dict(re.findall(r"(\w+): (\S+)", aipp.config(Preprocessing())))
     for value in range(256):
         normalised = (value - float(entries["min_chn_1"])) * float(entries["var_reci_chn_1"])
         assert normalised == pytest.approx((value / 255 - 0.5) / 0.5, abs=1e-6)
