@@ -5,7 +5,6 @@ A constant ``COLOUR`` beside it is the order of the channels that it is trained 
 
 import importlib
 from pathlib import Path
-from types import ModuleType
 
 from torch import nn
 
@@ -22,19 +21,6 @@ def build(name: str) -> nn.Module:
 
     Raises ``ChainError`` for a name that has no file.
     """
-    return _module(name).build()
-
-
-def colour(name: str) -> str:
-    """Return the order of the colour channels that ``name`` takes: "bgr" or "rgb".
-
-    Those of the guide's reference take BGR, as its crops are stored. Raises ``ChainError`` for a
-    name that has no file.
-    """
-    return getattr(_module(name), "COLOUR", "bgr")
-
-
-def _module(name: str) -> ModuleType:
     if name not in names():
         raise ChainError(f"NET={name} is unknown; choose one of: {' '.join(names())}")
-    return importlib.import_module(f"networks.{name}")
+    return importlib.import_module(f"networks.{name}").build()

@@ -48,8 +48,8 @@ def run_and_collect(job: ais_bench.Job) -> np.ndarray:
     assert wall > 0
     stems = input_files.stems(np.arange(COUNT))
     kept = job.folder / "kept"
-    checksum = output_files.keep(parts, stems, job.outfmt, job.batch_size, kept)
-    outputs, again = output_files.load(kept, stems, job.outfmt)
+    checksum = output_files.keep(parts, stems, job, 512, kept)
+    outputs, again = output_files.load(kept, stems, job.outfmt, 512)
     assert checksum == again
     return outputs
 
@@ -204,7 +204,7 @@ def test_damaged_outputs(tmp_path, spoil, why):
     path.write_bytes(np.zeros(512, np.float32).tobytes())
     spoil(path)
     with pytest.raises(ChainError, match=why):
-        output_files.parse(path.name, path.read_bytes())
+        output_files.parse(path.name, path.read_bytes(), 512)
 
 
 def tool(made, tmp_path) -> tuple:

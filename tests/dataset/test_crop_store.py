@@ -8,6 +8,7 @@ import pytest
 from common.errors import ChainError
 from dataset import crop_store
 from dataset.crops import batches, open_crops
+from dataset.preprocessing import Preprocessing
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (9, 3, 112, 112), np.uint8)
 
@@ -32,7 +33,8 @@ def test_what_is_written_is_read(written):
     assert crops.attrs["source_sha256"] == "f" * 64
     for key in (2, slice(3, 7), slice(None), slice(7, 99)):
         assert (crops[key] == PIXELS[key]).all()
-    rows = np.concatenate([b.input for b in batches(crops, np.arange(9), 4, as_pixels=True)])
+    given = batches(crops, np.arange(9), 4, Preprocessing(), as_pixels=True)
+    rows = np.concatenate([b.input for b in given])
     assert (rows[:18:2] == PIXELS).all() and (rows[1:18:2] == PIXELS[..., ::-1]).all()
     assert not rows[18:].any()
 

@@ -105,12 +105,17 @@ def test_the_layout_is_arcface_torchs(name: str):
     assert state["fc.weight"].shape == (512, 512 * 7 * 7)
 
 
-def test_colours():
-    assert {name: networks.colour(name) for name in networks.names()} == {
-        name: "rgb" if name in ENTRIES else "bgr" for name in PARAMETERS
-    }
-    with pytest.raises(ChainError, match="NET=vit is unknown"):
-        networks.colour("vit")
+def test_make_knows_the_order_of_the_colours(project):
+    for name, colour in (("iresnet50", "rgb"), ("ir_se50", "bgr"), ("mobilefacenet", "bgr")):
+        (project.root / f"model/{name}.pth").touch()
+        said = project.make("-n", "onnx", f"NET={name}", f"WEIGHTS=model/{name}.pth").stdout
+        assert f"--colour {colour} --mean=127.5 --scale=127.5" in said
+    assert (
+        "--colour bgr"
+        in project.make(
+            "-n", "onnx", "NET=iresnet50", "WEIGHTS=model/iresnet50.pth", "COLOUR=bgr"
+        ).stdout
+    )
 
 
 def test_unknown_network_names_the_allowed_ones():

@@ -11,9 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 import fix_batch
 from common.errors import ChainError
+from dataset import preprocessing
 from dataset.preprocessing import Preprocessing
 from onnx_graph import parity, store
-from support.project import expect_error
+from support.project import expect_error, run_module
 from support.steps import export, fix, simplify
 
 
@@ -48,6 +49,21 @@ def test_batch_is_fixed_and_embeddings_have_unit_length(models: Path, batch: int
     if not stage:
         for value in onnx.load(str(path), load_external_data=False).graph.value_info:
             assert all(d.HasField("dim_value") for d in value.type.tensor_type.shape.dim)
+
+
+def test_unit_length_and_the_form_of_the_input_are_added(tiny: Path, tmp_path: Path):
+    weights = tmp_path / "iresnet18.pth"
+    made = ("--net", "iresnet18", "--bin", tiny / "faces.bin", "--out", weights)
+    assert run_module("make_demo_checkpoint", *made).returncode == 0
+    form = ("--colour", "rgb", "--mean", "120", "--scale", "60,61,62")
+    result = export(weights, tmp_path, "iresnet18", form)
+    assert (result.returncode, result.stderr) == (0, "")
+    metadata = store.metadata(store.load_graph(tmp_path / "model_m.onnx"))
+    expected = preprocessing.parse("rgb", "120", "60,61,62")
+    assert preprocessing.of_metadata(metadata, "m") == expected
+    output = parity.run_onnx(tmp_path / "model_m.onnx", parity.images(expected))
+    np.testing.assert_allclose(np.linalg.norm(output, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "baseline.npy"), output, atol=1e-5)
 
 
 def test_all_files_share_one_copy_of_the_weights(models: Path):
