@@ -115,8 +115,10 @@ def declared() -> dict[str, Declaration]:
 
 
 def least_glibc(name: str, machine: str) -> str | None:
-    """Return the glibc that the wheel of engine ``name`` needs on ``machine``, where it is more
-    than others need."""
+    """Return the glibc that the wheel of engine ``name`` needs on ``machine``.
+
+    None where it is no more than others need.
+    """
     found = re.search(rf"^GLIBC\.{name}\.{machine} := ([\d.]+)$", _TABLE.read_text("utf-8"), re.M)
     return found[1] if found else None
 
