@@ -14,6 +14,7 @@ from common.errors import ChainError
 from dataset import crops, verification_bin
 from dataset.decode import decode
 from dataset.preprocessing import Preprocessing
+from onnx_graph import store
 from support.project import expect_error
 from support.steps import ENGINES, embed, export, fix
 
@@ -158,6 +159,7 @@ def test_nan_embeddings_name_the_image(ready: Path, tmp_path: Path, engine: str)
     sink = helper.make_tensor_value_info("output1", TensorProto.FLOAT, [4, 512])
     graph = helper.make_graph(nodes, "g", [source], [sink], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
+    store.set_metadata(model, Preprocessing().metadata())
     onnx.save(model, str(tmp_path / "nan.onnx"))
     result = embed(ready, engine, 4, tmp_path, model=tmp_path / "nan.onnx")
     expect_error(result, "image 0", "not finite")

@@ -22,7 +22,7 @@ from engines import torch as torch_engine
 from inference.embedding import embed
 from networks._blocks import L2Norm
 from networks._ir import Unit
-from onnx_graph import parity, to_torch
+from onnx_graph import parity, store, to_torch
 from support.project import Project, expect_error, run_module
 
 MODEL = "model_m_bs7_sim.onnx"
@@ -91,7 +91,9 @@ def se_network() -> nn.Module:
 def se_model(se_network, tmp_path_factory) -> Path:
     """``se_network`` as ONNX of batch size 4."""
     path = tmp_path_factory.mktemp("se") / "bs4.onnx"
-    onnx.save(fix_batch.fix_batch(export_onnx.export(se_network, 11), 4), path)
+    model = fix_batch.fix_batch(export_onnx.export(se_network, 11), 4)
+    store.set_metadata(model, Preprocessing().metadata())
+    onnx.save(model, path)
     return path
 
 

@@ -109,7 +109,7 @@ def test_the_gate_refuses_nan_and_nothing(bad: float):
 
 def test_wrong_weights_leave_no_product(tiny: Path, tmp_path: Path):
     result = export(tiny / "mobilefacenet.pth", tmp_path, net="ir50")
-    expect_error(result, "mobilefacenet.pth", "not a checkpoint of ir50")
+    expect_error(result, "mobilefacenet.pth is a checkpoint of mobilefacenet, not of ir50")
     assert not [p for p in tmp_path.iterdir() if p.suffix in (".onnx", ".data", ".npy")]
 
 
