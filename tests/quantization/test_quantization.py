@@ -105,7 +105,7 @@ def test_the_report(ready: Path, made: Path, tiny: Path):
 
 def test_calibration_and_comparison_share_no_image(tiny: Path):
     faces = calibration.load(tiny / "faces.bin")
-    learned, held = calibration.split(faces, faces)
+    learned, held = calibration.split(faces, faces, Preprocessing())
     assert not {a.tobytes() for a in learned} & {b.tobytes() for b in held}
 
 
