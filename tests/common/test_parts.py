@@ -65,6 +65,10 @@ def planned(project: Project, *arguments: str) -> list[str]:
         (["preprocess"], "core"),
         (["report"], "core report"),
         (["om-lint", "ONNX=x.onnx"], "core"),
+        (
+            ["accuracy", "ONNX=x.onnx", "COLOUR=rgb", "MEAN=0", "SCALE=1"],
+            "core onnxruntime openvino",
+        ),
         (["convert-weights"], "core torch"),
         (["lint"], "dev"),
         (["test"], "core demo dev download int8 onnxruntime openvino report torch"),
@@ -73,8 +77,8 @@ def planned(project: Project, *arguments: str) -> list[str]:
 def test_a_goal_installs_what_it_uses(project: Project, goal: list[str], expected: str):
     for name in ("x.bin", "x.pth", "x.onnx"):
         (project.root / name).touch()
-    given = ("NET=mobilefacenet", "DATA=x.bin", "WEIGHTS=x.pth")
-    assert planned(project, *goal, *given) == expected.split()
+    checkpoint = () if "ONNX=x.onnx" in goal else ("NET=mobilefacenet", "WEIGHTS=x.pth")
+    assert planned(project, *goal, "DATA=x.bin", *checkpoint) == expected.split()
 
 
 def test_a_lazy_import_counts_and_a_new_package_is_noticed(project: Project):
