@@ -15,6 +15,7 @@ SAID = {
     "tune": "add ENGINE=openvino",
     "tune-all": "add ENGINE=openvino",
     "profile": "add ENGINE=openvino",
+    "diagnose": "add ENGINE=openvino",
     "bench-chain": "add ENGINE=openvino",
     "bin": "SRC= is missing",
     "gpu-table": "choose TORCH_DEVICE=cpu",
