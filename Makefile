@@ -90,7 +90,8 @@ REFERENCE_reference := LResNet
 EXPORTED := --weights-name $(STEM) --onnx $(MODEL)_dynamic.onnx --baseline $(MODEL)_baseline.npy
 $(MODEL)_dynamic.onnx: $(MODEL_SOURCE) $(WEIGHTS_STAMP) $(call beside,$(MODEL)_baseline.npy $(WEIGHT_DATA))
 ifdef ONNX
-$(MODEL)_dynamic.onnx: $(call by,adopt_onnx)
+# Weights beside the graph, as exporters name them.
+$(MODEL)_dynamic.onnx: $(wildcard $(ONNX)?data) $(call by,adopt_onnx)
 	$(STEP) adopt $@ python/adopt_onnx.py --source $(ONNX) $(OUTPUT:%=--output %) $(PREPROCESSING) $(EXPORTED)
 else
 $(MODEL)_dynamic.onnx: $(REFERENCE_$(BACKBONE):%=%/.patched) $(call by,export_onnx networks/$(NET))

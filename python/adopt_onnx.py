@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from common.checksum import sha256
 from common.errors import ChainError, exit_with, reason
 from common.files import write_npy
 from dataset import preprocessing
@@ -63,6 +62,9 @@ def main() -> None:
     foreign.check_operators(args.source, source)
     image, channels_last = foreign.image_input(args.source, source)
     output = foreign.choose_output(args.source, source, args.output)
+    # Before the tensors are in memory, where the graph no longer names their files.
+    foreign.check_files(args.source, source)
+    checksum = foreign.checksum(args.source, source)
     foreign.load_tensors(args.source, source)
     foreign.check_sizes(args.source, source)
 
@@ -94,7 +96,7 @@ def main() -> None:
         {
             "net": "onnx",
             "checkpoint": args.source.stem,
-            "weights_sha256": sha256(args.source),
+            "weights_sha256": checksum,
             "dimension": str(baseline.shape[1]),
             "producer": f"{source.producer_name} {source.producer_version}".strip() or "unknown",
             "opset": str(adoption.opset(source)),

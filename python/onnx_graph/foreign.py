@@ -3,6 +3,7 @@
 Each refusal is one sentence; nothing is run here.
 """
 
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
+from common.checksum import sha256
 from common.errors import ChainError
 from common.shapes import SIDE
 from dataset.preprocessing import CHANNELS
@@ -43,17 +45,24 @@ def read(path: Path) -> ModelProto:
     return model
 
 
-def load_tensors(path: Path, model: ModelProto) -> None:
-    """Bring the tensors that ``model``, read from ``path``, keeps in other files into it.
+def check_files(path: Path, model: ModelProto) -> None:
+    """Raise ``ChainError`` unless the files that ``model``, of ``path``, names are as it says.
 
-    Raises ``ChainError`` where one is not there, lies outside the folder of ``path``, or has
-    values that are not finite.
+    They lie in the folder of ``path`` and are long enough, and all tensors fit into one message.
     """
     total = 0
     for tensor in model.graph.initializer:
         total += _size(path, tensor)
         if total > LARGEST:
             raise ChainError(f"{path} has more than 2 GiB of weights, which the chain cannot hold.")
+
+
+def load_tensors(path: Path, model: ModelProto) -> None:
+    """Bring the tensors that ``model``, read from ``path``, keeps in other files into it.
+
+    ``check_files`` has been content. Raises ``ChainError`` where one is damaged or has values that
+    are not finite.
+    """
     onnx.load_external_data_for_model(model, str(path.parent))
     for tensor in _tensors(model):
         try:
@@ -67,6 +76,19 @@ def load_tensors(path: Path, model: ModelProto) -> None:
                 f"{path}: the tensor {tensor.name} has values that are not finite; get a fresh "
                 "copy."
             )
+
+
+def checksum(path: Path, model: ModelProto) -> str:
+    """Return a SHA-256 of the ONNX file ``path`` and of the files that hold its tensors."""
+    files = {
+        entry.value
+        for tensor in model.graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    sums = [sha256(path), *(sha256(path.parent / name) for name in sorted(files))]
+    # Of one file the sum itself, so that a person can compare it.
+    return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 def _size(path: Path, tensor: TensorProto) -> int:

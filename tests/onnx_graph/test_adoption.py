@@ -257,6 +257,21 @@ def test_damaged_files_are_told(tmp_path: Path):
     expect_error(adopt(tmp_path / "deeper" / "out.onnx", tmp_path), "outside its own folder")
 
 
+def test_weights_beside_the_graph_are_part_of_the_checksum(tmp_path: Path):
+    source = make(tmp_path / "theirs.onnx", external=True)
+    sums = set()
+    for _ in range(2):
+        assert adopt(source, tmp_path).returncode == 0
+        sums.add(store.metadata(store.load_graph(tmp_path / "a_dynamic.onnx"))["weights_sha256"])
+        tensors = store.load_graph(source).graph.initializer
+        names = {e.value for t in tensors for e in t.external_data if e.key == "location"}
+        (weights,) = (tmp_path / name for name in names)
+        content = bytearray(weights.read_bytes())
+        content[0] ^= 1  # the last bit of a kernel's value
+        weights.write_bytes(content)
+    assert len(sums) == 2
+
+
 def test_a_batch_that_the_graph_holds_to_is_told(tmp_path: Path):
     fixed = {
         "batch": 1,
