@@ -22,7 +22,6 @@ from common.shapes import SIDE
 from dataset import preprocessing
 from networks._blocks import L2Norm
 from onnx_graph import parity, store
-from onnx_graph.parity import has_unit_length
 from reference import checkout
 
 INPUT, OUTPUT = "image", "output1"
@@ -73,7 +72,7 @@ def main() -> None:
     images = torch.from_numpy(parity.images(form))
     with torch.inference_mode():
         baseline = network(images)
-        if not has_unit_length(baseline.numpy()):
+        if not parity.has_unit_length(baseline.numpy()):
             network = nn.Sequential(network, L2Norm()).eval()
             baseline = network(images)
     model = export(network, args.opset)
