@@ -14,7 +14,7 @@ from dataset.crop_store import Crops, Plain
 from dataset.photograph import read_crop
 from evaluation.outcome import Outcome, load_outcome
 from evaluation.protocol import pair_distances
-from evaluation.threshold_card import FEW, cosine, operating_point
+from evaluation.threshold_card import cosine, operating_point
 from faces.detector import Detector
 from faces.photographs import align
 from inference import configuration
@@ -53,7 +53,7 @@ def different_below(outcome: Outcome, distance: float) -> str:
     if not pairs:
         return "not known: the set has no different pairs"
     low, high = point["far_interval"]
-    few = ", few" if accepts < FEW else ""
+    few = ", few" if accepts < point["few_below"] else ""
     return (
         f"{point['far']:.2e} ({accepts:,} of {pairs:,} different pairs{few}; "
         f"95%: {low:.1e} to {high:.1e})"
