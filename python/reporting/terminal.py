@@ -34,6 +34,9 @@ def perf_lines(result: dict[str, Any]) -> list[str]:
             f"[INFO] wall-clock fps of the whole process, start and loading included: "
             f"{result['wall_clock_fps']:.2f}"
         ]
+    found = result["throughput"]
+    if found["reasons"]:
+        lines.append(f"[INFO] this throughput is {found['verdict']}: {'; '.join(found['reasons'])}")
     return lines
 
 
