@@ -37,10 +37,11 @@ def test_distance_and_verdict_are_those_of_the_set(built):
         said = built.make("verify", *built.settings, *names).stdout
         assert f"distance:  {distances[pair]:.4f} " in said
         assert f"cosine {1 - distances[pair] / 2:.4f}" in said
-        assert re.search(rf"^threshold: {threshold:.4f} .*, of result/", said, re.M)
+        assert re.search(rf"^threshold: {threshold:.4f}, cosine .*\n +of result/", said, re.M)
         assert f"margin:    {abs(threshold - distances[pair]):.4f} " in said
         below = (different < distances[pair]).sum()
-        assert f"({below} of {len(different)} different pairs" in said
+        counted = f"; {below} of {len(different)}: few)"
+        assert (counted if below else f"none of {len(different)} different pairs") in said
         same = distances[pair] < threshold
         assert ("same person" if same else "different persons") in said
 
@@ -48,7 +49,7 @@ def test_distance_and_verdict_are_those_of_the_set(built):
 def test_threshold_may_be_given(built):
     said = built.make("verify", *built.settings, "A=0.jpg", "B=1.jpg", "THRESHOLD=3.9").stdout
     assert "same person" in said
-    assert "threshold: 3.9000 (cosine -0.9500), of THRESHOLD=" in said
+    assert "threshold: 3.9000, cosine -0.9500\n           of THRESHOLD=\n" in said
     for wrong in ("nan", "4.5"):
         arguments = ("A=0.jpg", "B=1.jpg", f"THRESHOLD={wrong}")
         expect_error(built.make("verify", *built.settings, *arguments, ok=False), "THRESHOLD=")
