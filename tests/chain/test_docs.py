@@ -8,7 +8,13 @@ import pytest
 
 from support.project import PYTHON, ROOT
 
-ENGLISH, CHINESE = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+# English and Chinese pages that say the same.
+PAIRS = [
+    (page.with_name(page.name.replace(".zh-CN", "")), page)
+    for page in PAGES
+    if ".zh-CN." in page.name
+]
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 MAKEFILES = [ROOT / "Makefile", *sorted((ROOT / "scripts").glob("*.mk"))]
 
@@ -52,33 +58,83 @@ def test_a_door_is_a_program_and_nobody_imports_one():
         assert "if __name__" not in path.read_text(), f"{path} is in a room, but a program"
 
 
-def headings(text):
-    text = re.sub(r"```.*?```", "", text, flags=re.S)
-    return [len(level) for level in re.findall(r"^(#+) ", text, re.M)]
+CODE = re.compile(r"```.*?```", re.DOTALL)
+LINK = re.compile(r"\]\(([^)]+)\)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
 
 
-def test_both_readmes_have_the_same_headings_commands_and_links():
-    assert headings(ENGLISH) == headings(CHINESE)
-    blocks = r"```.*?```"
-    assert re.findall(blocks, ENGLISH, re.S) == re.findall(blocks, CHINESE, re.S)
-    link = r"\]\(([^)]+)\)"
-    assert re.findall(link, ENGLISH) == re.findall(link, CHINESE)
-    for target in re.findall(link, ENGLISH):
-        assert target.startswith("http") or (ROOT / target).exists(), target
+def headings(text: str) -> list[tuple[str, str]]:
+    """Return level and words of each heading."""
+    return re.findall(r"^(#+) (.+)$", CODE.sub("", text), re.MULTILINE)
 
 
-def test_both_readmes_begin_with_two_commands_and_the_picture():
-    for text in (ENGLISH, CHINESE):
+def commands(text: str) -> list[str]:
+    """Return the code blocks without the comments, which are in the page's language."""
+    return [re.sub(r" +# .*", "", block) for block in CODE.findall(text)]
+
+
+def links(text: str) -> list[str]:
+    return [inline or defined for inline, defined in LINK.findall(CODE.sub("", text))]
+
+
+def anchors(page) -> set[str]:
+    """Return the names by which a link reaches the headings of ``page``, as GitHub makes them."""
+    words = (words.lower() for _, words in headings(page.read_text()))
+    return {re.sub(r"[^\w -]", "", name).replace(" ", "-") for name in words}
+
+
+def test_the_pages_for_users_are_in_both_languages():
+    names = {english.name for english, _ in PAIRS}
+    assert names >= {"README.md", "own-data.md", "ascend.md", "messages.md"}
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=lambda page: page.name)
+def test_both_languages_have_the_same_headings_commands_tables_and_links(english, chinese):
+    for link in links(chinese.read_text())[1:]:
+        target = (chinese.parent / link.partition("#")[0]).resolve()
+        assert target not in {other for other, _ in PAIRS}, f"{link} is there in Chinese too"
+    english, chinese = english.read_text(), chinese.read_text()
+    assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
+    assert commands(english) == commands(chinese)
+    rows = re.compile(r"^\|.*\|$", re.MULTILINE)
+    shapes = [[row.count("|") for row in rows.findall(text)] for text in (english, chinese)]
+    assert shapes[0] == shapes[1]
+    plain = [
+        [link.partition("#")[0].replace(".zh-CN", "") for link in links(text)]
+        for text in (english, chinese)
+    ]
+    assert plain[0] == plain[1]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for link in links(page.read_text()):
+        if not link.startswith("http"):
+            name, _, anchor = link.partition("#")
+            target = (page.parent / name).resolve() if name else page
+            assert target.is_relative_to(ROOT) and target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_is_short_and_begins_with_a_result_two_commands_and_the_picture():
+    for english_or_chinese in ("README.md", "README.zh-CN.md"):
+        text = (ROOT / english_or_chinese).read_text()
+        assert len(text.splitlines()) < 200
         start = text.partition("\n## ")[0]
-        assert "make demo" in start
-        assert "make test" in start
-        assert "docs/report.png" in start
+        assert len(start.splitlines()) <= 40
+        for part in ("\nthroughput ", "\nmake demo ", "\nmake accuracy ", "docs/report.png"):
+            assert part in start, part
+    for number, line in enumerate((ROOT / "README.md").read_text().splitlines(), 1):
+        assert len(line) <= 100 or line.startswith("[guide]: "), number
+
+
+def test_no_page_names_a_place_beside_the_repository():
+    for page in PAGES:
+        assert "../" not in LINK.sub("", page.read_text()), page
 
 
 def listed_messages(text):
-    """Return the messages in the README: the tables' first cells that are not targets."""
-    tables = re.findall(r"^\| `([^`]+)` \|", text, re.M)
-    return [message for message in tables if not message.startswith("make ")]
+    """Return the messages of a page: the tables' first cells."""
+    return re.findall(r"^\| `([^`]+)` \|", text, re.M)
 
 
 def messages() -> str:
@@ -94,20 +150,21 @@ def messages() -> str:
     return "\n".join(found)
 
 
-def test_listed_messages_exist_in_the_code_and_in_both_readmes():
+def test_listed_messages_exist_in_the_code_and_in_both_languages():
     code = messages()
-    listed = listed_messages(ENGLISH)
+    listed = listed_messages((ROOT / "docs/messages.md").read_text())
     assert len(listed) > 5
-    assert listed == listed_messages(CHINESE)
+    assert listed == listed_messages((ROOT / "docs/messages.zh-CN.md").read_text())
     for message in listed:
         assert message in code, message
 
 
 def test_commands_of_the_documents_are_targets():
-    for text in (ENGLISH, *(path.read_text() for path in (ROOT / "docs").glob("*.md"))):
-        for block in re.findall(r"```sh\n(.*?)```", text, re.S):
-            for target in re.findall(r"^make ([a-z-]+)", block, re.M):
-                assert target in targets(), target
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.S):
+            for goals in re.findall(r"^make ((?:[a-z-]+ )*[a-z-]+)(?= |$)", block, re.M):
+                for target in goals.split():
+                    assert target in targets(), target
 
 
 @pytest.fixture
