@@ -1,6 +1,5 @@
 """What lies in result/: every configuration with its measurements, and what is missing of it."""
 
-import contextlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,20 +19,25 @@ _IDENTITY = (
     "device",
     "checkpoint",
     "weights_sha256",
+    "data_sha256",
+    "model_sha256",
 )
+# What records of earlier versions lack.
+_MEASURED = {
+    "accuracy": ("accuracy_interval", "operating_point", "deploy"),
+    "perf": ("throughput_fps", "throughput", "latency_ms"),
+}
 
 
 @dataclass
 class Configuration:
-    """One result folder. ``accuracy``, ``perf`` and ``parity`` hold its JSON files, each None
-    where absent; ``outcome`` needs embeddings and labels too; ``notes`` say what is
-    not shown and why.
+    """One result folder. ``accuracy`` and ``perf`` hold its JSON files, each None where absent;
+    ``outcome`` needs embeddings and labels too; ``notes`` say what is not shown and why.
     """
 
     folder: Path
     accuracy: dict[str, Any] | None = None
     perf: dict[str, Any] | None = None
-    parity: dict[str, Any] | None = None
     outcome: Outcome | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -67,22 +71,47 @@ class Configuration:
         return " ".join(filter(None, (self["engine"], self.variant.removeprefix("plain"))))
 
     @property
+    def series(self) -> str:
+        """Engine and precision: what is drawn alike at every batch size."""
+        return f"{self.engine} {self['precision']}"
+
+    @property
     def label(self) -> str:
         """Engine, precision and batch size: what tells configurations of a group apart."""
-        return f"{self.engine} {self['precision']}, batch {self['batch_size']}"
+        return f"{self.series}, batch {self['batch_size']}"
+
+    @property
+    def demo(self) -> str:
+        """What the demo made up of it, which makes its accuracy worthless; else empty."""
+        if self["checkpoint"].startswith("demo_"):
+            return "random weights"
+        return "the demo's faces" if self["dataset"] == "demo" else ""
+
+    @property
+    def speed(self) -> dict[str, Any] | None:
+        """``perf``, unless it is of another model than the accuracy beside it."""
+        out_of_date = self.accuracy and self.perf and (
+            self.accuracy["model_sha256"] != self.perf["model_sha256"]
+        )
+        return None if out_of_date else self.perf
+
+    @property
+    def calibration(self) -> str:
+        """Says so where an INT8 model was calibrated on the very set it is judged by."""
+        source = self.identity.get("quantized", {}).get("calibration", {})
+        return "calibrated on the evaluation set" if source.get("of_the_evaluation_set") else ""
 
 
-def collect(results: Path, data: Path, model: Path) -> tuple[list[Configuration], list[str]]:
+def collect(results: Path, data: Path) -> tuple[list[Configuration], list[str]]:
     """Return the configurations in the folder ``results``, sorted, and notes on skipped folders.
 
-    Labels come from ``data`` and the parity of the ONNX stages from ``model``. Nothing that is
-    missing or damaged raises: a note says so instead.
+    Labels come from ``data``. Nothing that is missing or damaged raises: a note says so instead.
     """
     found, notes = [], []
     for folder in sorted(results.glob("*_bs*")):
         if not folder.is_dir() or folder.name.startswith("."):
             continue
-        configuration = _load(folder, data, model)
+        configuration = _load(folder, data)
         if configuration.accuracy or configuration.perf:
             found.append(configuration)
         else:
@@ -93,12 +122,13 @@ def collect(results: Path, data: Path, model: Path) -> tuple[list[Configuration]
 
 
 def _order(c: Configuration) -> tuple:
-    # fp32 first: it is what the others are compared with.
+    # The demo last; fp32 first: it is what the others are compared with.
     precision = (c["precision"] != "fp32", c["precision"])
-    return (c.network, c["dataset"], precision, c.engine, c["batch_size"], c.folder.name)
+    demo = bool(c.demo)
+    return (demo, c.network, c["dataset"], precision, c.engine, c["batch_size"], c.folder.name)
 
 
-def _load(folder: Path, data: Path, model: Path) -> Configuration:
+def _load(folder: Path, data: Path) -> Configuration:
     configuration = Configuration(folder)
     for name in ("accuracy", "perf"):
         if not (folder / f"{name}.json").exists():
@@ -111,9 +141,6 @@ def _load(folder: Path, data: Path, model: Path) -> Configuration:
             configuration.notes.append(str(error))
     if configuration.accuracy is None and configuration.perf is None:
         return configuration
-    name = f"{configuration['checkpoint']}_bs{configuration['batch_size']}_parity.json"
-    with contextlib.suppress(ChainError):  # the model may be gone, and its parity with it
-        configuration.parity = read_json(model / name)
     if configuration.accuracy:
         try:
             configuration.outcome = load_outcome(folder, data)
@@ -128,8 +155,7 @@ def _load(folder: Path, data: Path, model: Path) -> Configuration:
 
 def _check(record: dict[str, Any], path: Path) -> None:
     missing = [key for key in _IDENTITY if key not in record]
-    wanted = "throughput_fps" if path.stem == "perf" else "accuracy_interval"
-    missing += [] if wanted in record else [wanted]
+    missing += [key for key in _MEASURED[path.stem] if key not in record]
     # Without it a model for an NPU would be shown as one that it may not be.
     missing += ["graph"] if "aipp" in record and "graph" not in record else []
     if missing:
@@ -140,10 +166,9 @@ def _check(record: dict[str, Any], path: Path) -> None:
 
 
 def groups(configurations: list[Configuration]) -> list[list[Configuration]]:
-    """Return those with an accuracy, grouped by network, weights and data: what is comparable."""
+    """Return them grouped by network, weights and data: what is comparable."""
     by_key: dict[tuple, list[Configuration]] = {}
     for c in configurations:
-        if c.accuracy:
-            key = (c["net"], c["dataset"], c["weights_sha256"], c["data_sha256"])
-            by_key.setdefault(key, []).append(c)
+        key = (c["net"], c["dataset"], c["weights_sha256"], c["data_sha256"])
+        by_key.setdefault(key, []).append(c)
     return list(by_key.values())
