@@ -172,7 +172,8 @@ $(eval $(call stamp,$(RUN_STAMP),MODEL=$(MODEL) STAGE=$(if $(FILES_ENGINE),$(OM_
 	UNIQUE=$(UNIQUE) EP=$(EP) THREADS=$(THREADS) STREAMS=$(STREAMS) TORCH_DEVICE=$(TORCH_DEVICE) TORCH_MODE=$(TORCH_MODE) DEVICE=$(NPU),))
 SET_STAMP := $(RUN:result/%=result/.stamp/%_set)
 $(eval $(call stamp,$(SET_STAMP),OUTFMT=$(OUTFMT),))
-$(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP),))
+$(eval $(call stamp,$(PERF_STAMP),LOOP=$(LOOP) WARMUP=$(WARMUP) STRICT=$(filter 1,$(STRICT)),))
+TIMES = --warmup $(WARMUP) $(LOOP:%=--loop %) $(patsubst %,--strict,$(filter 1,$(STRICT)))
 
 ENGINE_MODULE := engines/$(ENGINE)
 ifndef FILES_ENGINE
@@ -199,11 +200,11 @@ $(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(RUN_MODEL) $(
 
 $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(RUN_MODEL) $(LABELS) $(RUN_STAMP) $(PERF_STAMP) \
 		$(call by,benchmark $(ENGINE_MODULE))
-	$(STEP_ALONE) benchmark $@ python/benchmark.py --model $< $(CONFIGURATION) --warmup $(WARMUP) \
-		$(LOOP:%=--loop %) --out $@
+	$(STEP_ALONE) benchmark $@ python/benchmark.py --model $< $(CONFIGURATION) $(TIMES) --out $@
 
 $(SIZES:%=$(RUN)_bs%/tune.json): $(RUN)_bs%/tune.json: $(RUN_MODEL) $(LABELS) $(call by,tune $(ENGINE_MODULE))
-	$(STEP_ALONE) tune $@ python/tune.py --model $< $(CONFIGURATION) --out $@
+	$(STEP_ALONE) tune $@ python/tune.py --model $< $(CONFIGURATION) \
+		$(patsubst 0,--disturbed,$(filter 0,$(STRICT))) --out $@
 else
 # ais_bench runs files, not arrays in this process; its outputs stay beside the record of the run.
 INFERRED := run.json
@@ -220,8 +221,7 @@ $(SIZES:%=$(RUN)_bs%/embeddings.npy): $(RUN)_bs%/embeddings.npy: $(RUN)_bs%/run.
 
 $(SIZES:%=$(RUN)_bs%/perf.json): $(RUN)_bs%/perf.json: $(MODEL)_bs%$(OM) $(MODEL)_bs%$(OM).parity.json $(LABELS) \
 		$(RUN_STAMP) $(PERF_STAMP) $(call by,benchmark_npu)
-	$(STEP_ALONE) ais_bench $@ python/benchmark_npu.py $(AIS_BENCH) --crops $(CROPS) --warmup $(WARMUP) \
-		$(LOOP:%=--loop %) --out $@
+	$(STEP_ALONE) ais_bench $@ python/benchmark_npu.py $(AIS_BENCH) --crops $(CROPS) $(TIMES) --out $@
 endif
 
 # ---- Embeddings and labels -> accuracy
@@ -244,9 +244,9 @@ CHAIN_PARTS := $(call parts_of,$(CHAIN))
 READY := $(DATA) $(MODEL_SOURCE) $(ABLE)
 
 demo: $(DEMO_DATA) $(DEMO_WEIGHTS) ## The whole chain on made-up data: needs no download
-	@+$(MAKE) --no-print-directory accuracy perf $(DEMO)
-	@$(RUN_DOOR) python/show.py --demo result/demo_$(NET)_demo_$(ENGINE)_$(PRECISION)_bs$(BS)
-DEMO = DATA=$(DEMO_DATA) WEIGHTS=$(DEMO_WEIGHTS) LOOP=$(or $(LOOP),10)
+	@+$(MAKE) --no-print-directory accuracy perf report $(DEMO)
+	@$(RUN_DOOR) python/show.py --demo
+DEMO = DATA=$(DEMO_DATA) WEIGHTS=$(DEMO_WEIGHTS)
 
 accuracy: ## Accuracy on DATA, or on each of DATASETS, at batch size BS
 ifeq ($(DATASETS),)

@@ -2,7 +2,9 @@
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +12,12 @@ from ascend import ais_bench, run_record
 from ascend.summary import Part
 from common.errors import exit_with
 from common.files import write_json
-from inference.timing import MIN_LOOPS, MIN_SECONDS, summarise
+from common.machine import here_and_now
+from inference.disturbance import DISTURBED, SECONDS, Watch, judge, refuse_unless_steady
+from inference.timing import in_blocks, latency
 
-# What newer versions of ais_bench accept at most.
-MAX_LOOPS = 100_000
+# Enough for a 99th percentile; and what newer versions of ais_bench accept at most.
+MIN_LOOPS, MAX_LOOPS = 100, 100_000
 SCOPE = "device-only: execution on the NPU; copies, files and pre- and postprocessing are outside"
 
 
@@ -23,6 +27,7 @@ def main() -> None:
     parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--warmup", type=int, required=True, help="untimed runs")
     parser.add_argument("--loop", type=int, help="timed runs (default: 100 and ten seconds)")
+    parser.add_argument("--strict", action="store_true", help="fail unless the figure is steady")
     parser.add_argument("--out", type=Path, required=True, help="perf JSON to write")
     args = parser.parse_args()
 
@@ -36,25 +41,58 @@ def main() -> None:
             job = run_record.job(args, private, limit_s)
             return ais_bench.run(job._replace(loop=loop, warmup=args.warmup))
 
-    loop = args.loop or MIN_LOOPS
+    loop = args.loop
+    if not loop:
+        parts, _ = run(MIN_LOOPS)
+        mean_s = np.mean([t for part in parts for t in part.times_ms]) / 1000
+        # A tenth more: the mean of the longer run will not be quite the same.
+        loop = min(max(MIN_LOOPS, math.ceil(1.1 * SECONDS / mean_s)), MAX_LOOPS)
+    result = measure(run, loop, args.batch_size)
+    if result["throughput"]["verdict"] == DISTURBED:
+        again = measure(run, loop, args.batch_size)
+        better = max(result, again, key=lambda one: one["throughput_fps"])
+        result = again if again["throughput"]["verdict"] != DISTURBED else better
+        result["throughput"]["attempts"] = 2
+    if args.strict:
+        refuse_unless_steady(result["throughput"])
+    record = run_record.record(args, model, parity) | here_and_now()
+    write_json(args.out, record | {"warmup": args.warmup} | result)
+
+
+def measure(
+    run: Callable[[int], tuple[list[Part], float]], loop: int, batch_size: int
+) -> dict[str, Any]:
+    """Return what ``loop`` batches on each device gave, and a verdict on it.
+
+    The blocks are ais_bench's own times of successive batches, all devices added up.
+    """
+    watch = Watch()
     parts, wall = run(loop)
-    mean = np.mean([t for part in parts for t in part.times_ms])
-    if not args.loop and mean * MIN_LOOPS < 1000 * MIN_SECONDS:
-        loop = min(math.ceil(1000 * MIN_SECONDS / mean), MAX_LOOPS)
-        parts, wall = run(loop)
-    seconds = np.array([t for part in parts for t in part.times_ms]) / 1000
-    result = summarise(seconds, args.batch_size) | {
+    # The share is of this process, which waits for ais_bench.
+    found = watch.findings() | {"cpu_share": None}
+    seconds = [np.array(part.times_ms) / 1000 for part in parts]
+    per_device = [[batch_size * len(b) / b.sum() for b in in_blocks(s, 1)] for s in seconds]
+    blocks = [sum(rates) for rates in zip(*per_device, strict=False)]
+    together = min(float(s.sum()) for s in seconds)
+    judged = judge(blocks, together, len(parts), found)
+    del judged["fps"]
+    judged |= {"streams": 1, "batches": loop, "attempts": 1}
+    return {
+        # ais_bench's own figure, over the mean as the guide's; the blocks only judge it.
         "throughput_fps": sum(part.throughput for part in parts),
         "throughput_scope": SCOPE,
+        "throughput": judged,
+        "latency_ms": latency(np.concatenate(seconds)),
         # The whole process counts here: start, loading the model, warm-up, copies.
-        "wall_clock_fps": len(parts) * loop * args.batch_size / wall,
+        "wall_clock_fps": len(parts) * loop * batch_size / wall,
         "wall_s": wall,
         "per_device_fps": [part.throughput for part in parts],
         "transfer_ms": [part.transfers_ms for part in parts],
         "loop": min(len(part.times_ms) for part in parts),
-        "warmup": args.warmup,
+        "of_peak": None,
+        "peak": None,
+        "peak_note": "the peak of an NPU is not measured.",
     }
-    write_json(args.out, run_record.record(args, model, parity) | result)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import exit_with
 from common.files import write_json, write_npy
+from common.machine import here_and_now
 from common.shapes import VIEWS
 from dataset.crops import open_crops
 from inference import configuration
@@ -31,15 +32,19 @@ def main() -> None:
     embeddings, seconds = embed(engine, crops, unique_index, args.batch_size, form)
     wall = time.perf_counter() - loaded
     inferences = VIEWS * len(np.unique(unique_index))
-    run = configuration.record(args, engine) | {
-        "images": len(crops),
-        "inferences": inferences,
-        "flip": True,
-        "load_s": round(loaded - start, 3),
-        "inference_s": round(seconds, 3),
-        "wall_s": round(wall, 3),
-        "end_to_end_fps": round(inferences / wall, 1),
-    }
+    run = (
+        configuration.record(args, engine)
+        | here_and_now()
+        | {
+            "images": len(crops),
+            "inferences": inferences,
+            "flip": True,
+            "load_s": round(loaded - start, 3),
+            "inference_s": round(seconds, 3),
+            "wall_s": round(wall, 3),
+            "end_to_end_fps": round(inferences / wall, 1),
+        }
+    )
     write_json(args.run, run)
     write_npy(args.out, embeddings)
 

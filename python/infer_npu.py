@@ -9,6 +9,7 @@ import numpy as np
 from ascend import ais_bench, input_files, output_files, run_record
 from common.errors import ChainError, exit_with
 from common.files import write_json
+from common.machine import here_and_now
 from dataset.crops import open_crops
 from dataset.preprocessing import of_record
 from inference.embedding import read_unique_index
@@ -45,20 +46,24 @@ def main() -> None:
         job = job._replace(inputs=folder, outfmt=args.outfmt)
         parts, wall = ais_bench.run(job)
         checksum = output_files.keep(parts, stems, job, model["dimension"], args.outputs)
-    run = run_record.record(args, model, parity) | {
-        "images": len(crops),
-        "inferences": len(stems),
-        "unique": bool(args.unique_index),
-        "flip": True,
-        "outfmt": args.outfmt,
-        "outputs_sha256": checksum,
-        # A part of wall_s that ais_bench does not tell.
-        "load_s": None,
-        "inference_s": round(max(sum(part.times_ms) for part in parts) / 1000, 3),
-        "wall_s": round(wall, 3),
-        "device_only_fps": round(sum(part.throughput for part in parts), 1),
-        "end_to_end_fps": round(len(stems) / wall, 1),
-    }
+    run = (
+        run_record.record(args, model, parity)
+        | here_and_now()
+        | {
+            "images": len(crops),
+            "inferences": len(stems),
+            "unique": bool(args.unique_index),
+            "flip": True,
+            "outfmt": args.outfmt,
+            "outputs_sha256": checksum,
+            # A part of wall_s that ais_bench does not tell.
+            "load_s": None,
+            "inference_s": round(max(sum(part.times_ms) for part in parts) / 1000, 3),
+            "wall_s": round(wall, 3),
+            "device_only_fps": round(sum(part.throughput for part in parts), 1),
+            "end_to_end_fps": round(len(stems) / wall, 1),
+        }
+    )
     write_json(args.run, run)
 
 

@@ -23,7 +23,7 @@ from common.errors import ChainError, exit_with
 from common.files import write_json
 from common.machine import versions
 from dataset import preprocessing
-from onnx_graph import store
+from onnx_graph import flops, store
 from quantization import quantized_model, sensitivity
 from quantization.calibration import SEED, load, split
 
@@ -155,6 +155,7 @@ def main() -> None:
         "quantized_layers": len(ranking) - count,
         "worst_layers": [{"layer": n, "noise_to_signal": losses[n]} for n in ranking[:WORST]],
         "trials": trials,
+        "gflop_per_image": flops.count(args.onnx) / 1e9,
         "versions": versions("nncf", "openvino", "numpy"),
     }
     write(args.out, sensitivity.without(full, ranking[:count], exact), report)

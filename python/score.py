@@ -12,6 +12,7 @@ from common.machine import versions
 from evaluation.metrics import measures
 from evaluation.outcome import load_embeddings
 from evaluation.protocol import FOLDS, evaluate, pair_distances, refuse_equal
+from evaluation.threshold_card import card
 
 
 def main() -> None:
@@ -42,6 +43,7 @@ def main() -> None:
         "folds": FOLDS,
     }
     scores |= measures(distances, issame, result.threshold)
+    scores |= card(distances, issame, scores["best_threshold"])
     write_json(args.out, run | scores)
 
 

@@ -2,17 +2,17 @@
 
 import argparse
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 import engines
-from common.errors import exit_with
+from common.errors import ChainError, exit_with
 from common.files import write_json
 from common.machine import cpu_name, physical_cores, usable_cpus
 from common.progress import progress
 from dataset.crops import first_batch
 from inference import configuration
-from inference.timing import measure, throughput
+from inference.disturbance import STEADY
+from inference.timing import measure
 
 SECONDS = 2.0
 # What a setting must gain, in parts, to be preferred to a simpler one: less is noise.
@@ -26,7 +26,7 @@ def candidates() -> tuple[list[int], list[int]]:
     return sorted({cores, usable_cpus()}), sorted(streams)
 
 
-def choose(trials: list[dict[str, float]]) -> dict[str, float]:
+def choose(trials: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the first of ``trials`` whose fps is within 2% of the best one's."""
     best = max(trial["fps"] for trial in trials)
     return next(trial for trial in trials if trial["fps"] >= (1 - MARGIN) * best)
@@ -37,6 +37,7 @@ def main() -> None:
     configuration.add_arguments(parser)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of a trial")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    parser.add_argument("--disturbed", action="store_true", help="store what is not steady too")
     args = parser.parse_args()
     args.tuned = None
 
@@ -48,26 +49,28 @@ def main() -> None:
         all_threads = [args.threads]
     if args.streams:
         all_streams = [args.streams]
+    trials = [(threads, None) for threads in all_threads]
+    trials += [(t, n) for t in all_threads for n in all_streams if streams and n <= t]
     latency, streaming = [], []
-    for args.threads in progress(all_threads, len(all_threads), "latency"):
-        args.streams = None
-        engine = configuration.load_engine(args, throughput=False)
-        # A few calls tell how many more fit in the time.
-        once = float(measure(lambda e=engine: e.run(batch), 2, 3).min())
-        seconds = measure(lambda e=engine: e.run(batch), 0, max(3, int(args.seconds / once)))
-        ms = float(np.median(seconds) * 1000)
-        latency.append({"threads": args.threads, "ms": ms, "fps": 1000 * len(batch) / ms})
-        if not streams:
-            streaming.append(latency[-1] | {"streams": None})
-            continue
+    for args.threads, args.streams in progress(trials, len(trials), "trial"):
+        engine = configuration.load_engine(args, throughput=args.streams is not None)
+        result = measure(engine, batch, 2, None, args.seconds, shown=False)
+        # One copy of a large model at a time.
         del engine
-        for args.streams in (n for n in all_streams if n <= args.threads):
-            engine = configuration.load_engine(args, throughput=True)
-            result = throughput(engine, batch, 2, None, args.seconds)
-            streaming.append(
-                {"threads": args.threads, "streams": result["streams"], "fps": result["fps"]}
+        if result["verdict"] != STEADY and not args.disturbed:
+            raise ChainError(
+                f"tune could not measure {args.threads} threads steadily, even when repeated "
+                f"({'; '.join(result['reasons'])}); nothing was stored: run it again on a machine "
+                "that does nothing else, or store it nevertheless with STRICT=0."
             )
-            del engine
+        trial = {key: result[key] for key in ("fps", "least", "greatest", "verdict", "reasons")}
+        if args.streams is None:
+            ms = result["latency_ms"]["median"]
+            latency.append({"threads": args.threads, "ms": ms} | trial)
+        else:
+            streaming.append({"threads": args.threads, "streams": result["streams"]} | trial)
+    if not streams:
+        streaming = [trial | {"streams": None} for trial in latency]
     choice = {
         "net": configuration.metadata(args.model)["net"],
         "engine": args.engine,

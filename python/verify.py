@@ -3,6 +3,7 @@
 import argparse
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from common.errors import ChainError, exit_with
 from common.records import read_json
 from dataset.crop_store import Crops, Plain
 from dataset.photograph import read_crop
+from evaluation.outcome import Outcome, load_outcome
 from evaluation.protocol import pair_distances
+from evaluation.threshold_card import FEW, cosine, operating_point
 from faces.detector import Detector
 from faces.photographs import align
 from inference import configuration
@@ -35,22 +38,26 @@ def read_pair(a: Path, b: Path, model: Path | None) -> Crops:
     return Plain(np.stack(crops))
 
 
-def stored_threshold(path: Path, model_sha256: str) -> float:
-    """Return ``best_threshold`` of the accuracy.json ``path``, measured with the same model.
-
-    Raises ``ChainError`` where the file is missing or belongs to another model.
-    """
+def stored(path: Path, model_sha256: str) -> dict[str, Any] | None:
+    """Return the accuracy.json ``path``; None where it is missing, or of another model."""
     if not path.exists():
-        raise ChainError(
-            f"{path} is missing; run make accuracy with the same settings, or give THRESHOLD=."
-        )
+        return None
     result = read_json(path)
-    if result["model_sha256"] != model_sha256:
-        raise ChainError(
-            f"{path} was measured with another model; run make accuracy with the same settings "
-            "again, or give THRESHOLD=."
-        )
-    return result["best_threshold"]
+    return result if result["model_sha256"] == model_sha256 else None
+
+
+def different_below(outcome: Outcome, distance: float) -> str:
+    """Return in words how many different pairs of ``outcome`` are nearer than ``distance``."""
+    point = operating_point(outcome.distances, outcome.issame, distance)
+    accepts, pairs = point["false_accepts"], point["different"]
+    if not pairs:
+        return "not known: the set has no different pairs"
+    low, high = point["far_interval"]
+    few = ", few" if accepts < FEW else ""
+    return (
+        f"{point['far']:.2e} ({accepts:,} of {pairs:,} different pairs{few}; "
+        f"95%: {low:.1e} to {high:.1e})"
+    )
 
 
 def main() -> None:
@@ -60,22 +67,35 @@ def main() -> None:
     parser.add_argument("--b", type=Path, required=True, help="picture, 112x112")
     parser.add_argument("--detector", type=Path, help="YuNet model that aligns photographs")
     parser.add_argument("--accuracy", type=Path, required=True, help="accuracy JSON")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the decoded sets")
     parser.add_argument("--threshold", help="squared distance (default: of the accuracy JSON)")
     args = parser.parse_args()
 
     pair = read_pair(args.a, args.b, args.detector)
     form = configuration.preprocessing_of(args.model)
     engine = configuration.load_engine(args, throughput=False)
+    measured = stored(args.accuracy, sha256(args.model))
     if args.threshold:
         threshold, source = _number(args.threshold), "THRESHOLD="
+    elif measured:
+        threshold, source = measured["best_threshold"], str(args.accuracy)
     else:
-        threshold = stored_threshold(args.accuracy, sha256(args.model))
-        source = str(args.accuracy)
+        what = "was measured with another model" if args.accuracy.exists() else "is missing"
+        raise ChainError(
+            f"{args.accuracy} {what}; run make accuracy with the same settings, or give THRESHOLD=."
+        )
     # Both views of both pictures are four rows; the engine's batch is filled up as for any set.
     embeddings, _ = embed(engine, pair, np.arange(2), args.batch_size, form)
-    (distance,) = pair_distances(embeddings)
-    print(f"distance:  {distance:.4f} (squared, between 0 and 4)")
-    print(f"threshold: {threshold:.4f} ({source})")
+    distance = float(pair_distances(embeddings)[0])
+    far = f"not known: run make accuracy ({args.accuracy})"
+    if measured:
+        far = different_below(load_outcome(args.accuracy.parent, args.data), distance)
+    margin = threshold - distance
+    side = "below" if margin > 0 else "above"
+    print(f"distance:  {distance:.4f} (squared, 0 to 4), cosine {cosine(distance):.4f}")
+    print(f"threshold: {threshold:.4f} (cosine {cosine(threshold):.4f}), of {source}")
+    print(f"margin:    {abs(margin):.4f} {side} the threshold")
+    print(f"FAR here:  {far}")
     print(f"verdict:   {'same person' if distance < threshold else 'different persons'}")
 
 

@@ -81,7 +81,7 @@ profile: ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer
 ifdef RUN_MODEL
 verify: $(subst %,$(BS),$(RUN_MODEL)) $(FINDER) | $(call needs,verify $(ENGINE_MODULE))
 	@$(RUN_DOOR) python/verify.py --model $< $(CONFIGURATION) --a $(A) --b $(B) $(ALIGNING) \
-		--accuracy $(RUN)_bs$(BS)/accuracy.json --threshold=$(call quote,$(THRESHOLD))
+		--accuracy $(RUN)_bs$(BS)/accuracy.json --data data --threshold=$(call quote,$(THRESHOLD))
 diagnose: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,diagnose $(ENGINE_MODULE))
 	@$(RUN_DOOR) python/diagnose.py --model $< $(CONFIGURATION) --labels $(LABELS)
 profile: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,profile_layers)

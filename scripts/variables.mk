@@ -38,6 +38,8 @@ OUTPUT ?=
 
 ## {switch} 1 makes accuracy fail where it is not the expected one
 CHECK ?=
+## {switch} 1 makes perf fail where its figure is not steady; 0 lets tune store one that is not
+STRICT ?=
 ## {number?} CPU threads; empty: what make tune found, else the engine's choice
 THREADS ?=
 ## {number?} Batches that are worked on at a time in throughput mode; empty: likewise
@@ -52,7 +54,7 @@ EP ?=
 TORCH_DEVICE ?=
 ## {choice? compile graph eager} How PyTorch runs; empty: compile on cuda, else eager
 TORCH_MODE ?=
-## {number?} Timed runs of perf; empty: at least 100, and at least ten seconds of them
+## {number?} Timed runs of perf; empty: five blocks over at least ten seconds, which others compare with
 LOOP ?=
 ## {number} Untimed runs before those
 WARMUP ?= 5

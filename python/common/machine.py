@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ def describe(*packages: str) -> dict[str, Any]:
         "memory_gib": round(memory, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "versions": versions(*packages),
+    }
+
+
+def here_and_now() -> dict[str, Any]:
+    """Return ``date`` (UTC), ``cpu`` and ``usable_cpus``: when and where a figure was measured."""
+    return {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "cpu": cpu_name(),
+        "usable_cpus": usable_cpus(),
     }
 
 

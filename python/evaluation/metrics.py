@@ -37,18 +37,6 @@ def far_name(far: float) -> str:
     return f"{far:.0e}".replace("e-0", "e-")
 
 
-def tar_at_far(curve: Roc, far: float, different: int) -> dict[str, Any]:
-    """Return ``tar``, the highest one at a false accept rate of at most ``far``.
-
-    ``different`` is the number of different pairs. With fewer than 1/far of them not one false
-    accept is allowed and the rate cannot be observed: ``tar`` is then None and ``note`` says so.
-    """
-    if different * far < 1:
-        note = f"not enough different pairs for {far_name(far)}: {different}"
-        return {"far": far, "tar": None, "note": note}
-    return {"far": far, "tar": float(curve.tar[curve.far <= far].max())}
-
-
 def eer(curve: Roc) -> float:
     """Return the equal error rate: where FAR equals 1 - TAR, straight lines between points."""
     difference = curve.far - (1 - curve.tar)  # ascending from -1 to 1
@@ -111,16 +99,14 @@ def accuracy_interval(right: np.ndarray) -> dict[str, Any]:
 def measures(
     distances: np.ndarray, issame: np.ndarray, fold_threshold: np.ndarray
 ) -> dict[str, Any]:
-    """Return what accuracy.json holds beyond the protocol: interval, AUC, EER and TAR at FARs.
+    """Return what accuracy.json holds beyond the protocol: interval, AUC and EER.
 
-    ``auc`` and ``eer`` are None, and ``tar_at_far`` is empty, where all pairs are of one kind.
+    ``auc`` and ``eer`` are None where all pairs are of one kind.
     """
     thresholds = thresholds_of_pairs(fold_threshold, len(issame))
     curve = roc(distances, issame)
-    different = int((~issame).sum())
     return {
         "accuracy_interval": accuracy_interval(judged_right(distances, issame, thresholds)),
         "auc": float(roc_auc_score(issame, -distances)) if curve else None,
         "eer": eer(curve) if curve else None,
-        "tar_at_far": [tar_at_far(curve, far, different) for far in FARS] if curve else [],
     }
