@@ -23,13 +23,14 @@ OPEN_PAIRS = 8
 
 @dataclass
 class Group:
-    """Configurations of the same network, weights and set, with what is drawn of them; ``judged``
-    are those of them whose pairs are at hand.
+    """Configurations of the same network, weights and set, with what is drawn of them; ``first``
+    is the first that has an accuracy, ``judged`` are those whose pairs are at hand.
     """
 
     title: str
     demo: str
     anchor: str
+    first: Configuration | None
     judged: list[Configuration]
     comparison: Table
     operating_point: str
@@ -53,6 +54,7 @@ def build_group(members: list[Configuration], data: Path, number: int) -> Group:
         title=title(members),
         demo=members[0].demo,
         anchor=f"group-{number}",
+        first=first,
         judged=[c for c in members if c.outcome],
         comparison=speed.comparison(members, found),
         operating_point=accuracy.operating_point(first) if first else "",

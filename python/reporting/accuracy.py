@@ -56,7 +56,7 @@ def thresholds(c: Configuration) -> Table:
     for entry in c.accuracy["tar_at_far"]:
         far = Cell(far_name(entry["far"]), entry["far"])
         if entry["tar"] is None:
-            rows.append([far, Cell(NONE), Cell(NONE), Cell(NONE), Cell(entry["note"])])
+            rows.append([far, *[Cell(NONE)] * 3, Cell(NONE, note=entry["note"])])
             continue
         few = " (few)" if entry["few"] else ""
         behind = f"{entry['false_accepts']:,} of {entry['different']:,}{few}"
@@ -69,8 +69,9 @@ def thresholds(c: Configuration) -> Table:
                 Cell(behind, entry["false_accepts"]),
             ]
         )
-    columns = ["FAR at most", "squared distance below", "cosine above", "TAR", "false accepts"]
-    return Table(f"Thresholds, {c.label}", columns, rows)
+    columns = ["FAR", "distance", "cosine", "TAR", "false accepts"]
+    caption = f"Squared distance below, or cosine above, for a FAR of at most that ({c.label})"
+    return Table(caption, columns, rows)
 
 
 def operating_point(c: Configuration) -> str:
@@ -86,7 +87,7 @@ def operating_point(c: Configuration) -> str:
     ):
         cell = rate(point[name], point[f"{name}_interval"])
         if cell.value is not None:
-            interval = f"; 95% interval {cell.note} %" if cell.note else ""
+            interval = f"; 95 %: {cell.note} %" if cell.note else ""
             counts = f"{point[count]:,} {error} of {point[of]:,} {of} pairs"
             said.append(f"{name.upper()} {cell.text} ({counts}{interval}).")
     return " ".join(said)

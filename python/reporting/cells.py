@@ -45,7 +45,7 @@ class Table:
     def text(self) -> list[list[str]]:
         """Heading and rows as text, notes in brackets."""
         rows = [[f"{c.text} ({c.note})" if c.note else c.text for c in row] for row in self.rows]
-        return [self.columns, *rows]
+        return [self.columns, *([text.replace("|", "\\|") for text in row] for row in rows)]
 
 
 def number(value: float | None, form: str, note: str = "") -> Cell:
@@ -59,8 +59,8 @@ def percent(share: float | None) -> str:
 
 
 def percent_span(low: float, high: float) -> str:
-    """Return two shares of one as a span of percent: ``99.08–99.50``."""
-    return f"{100 * low:.2f}–{100 * high:.2f}"
+    """Return two shares of one as a span of percent: ``99.08-99.50``."""
+    return f"{100 * low:.2f}-{100 * high:.2f}"
 
 
 def rate(share: float | None, interval: list[float] | None) -> Cell:

@@ -25,7 +25,7 @@ _IDENTITY = (
 # What records of earlier versions lack.
 _MEASURED = {
     "accuracy": ("accuracy_interval", "operating_point", "deploy"),
-    "perf": ("throughput_fps", "throughput", "latency_ms"),
+    "perf": ("throughput_fps", "throughput", "latency_ms", "loop"),
 }
 
 
@@ -90,8 +90,10 @@ class Configuration:
     @property
     def speed(self) -> dict[str, Any] | None:
         """``perf``, unless it is of another model than the accuracy beside it."""
-        out_of_date = self.accuracy and self.perf and (
-            self.accuracy["model_sha256"] != self.perf["model_sha256"]
+        out_of_date = (
+            self.accuracy
+            and self.perf
+            and (self.accuracy["model_sha256"] != self.perf["model_sha256"])
         )
         return None if out_of_date else self.perf
 

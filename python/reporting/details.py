@@ -23,7 +23,7 @@ def details(c: Configuration, found: dict[str, Any] | None) -> Facts:
     return [(term, text) for term, text in facts if text]
 
 
-def machine(c: Configuration) -> str:
+def machine(c: Configuration) -> list[str]:
     """Return device, processor, the CPUs that could be used and threads, as far as recorded."""
     cpu, cpus, threads = (c.identity.get(key) for key in ("cpu", "usable_cpus", "threads"))
     said = [c["device"]]
@@ -33,14 +33,14 @@ def machine(c: Configuration) -> str:
         said.append(f"{cpus} CPUs usable" if cpus > 1 else "1 CPU usable")
     if threads:
         said.append(f"{threads} threads" if threads > 1 else "1 thread")
-    return ", ".join(said)
+    return said
 
 
 def _of_both(c: Configuration) -> Facts:
     record = c.identity
     form = record.get("preprocessing", {})
     return [
-        ("machine", machine(c)),
+        ("machine", ", ".join(machine(c))),
         ("provider", record.get("provider", "")),
         ("versions", _named(record.get("versions", {}))),
         ("exported with", _named(record.get("exported_with", {}))),
@@ -110,7 +110,7 @@ def _load(run: dict[str, Any]) -> str:
     said = []
     for key, form in (
         ("cpu_share", "this process got {:.0%} of the processor time it could use"),
-        ("other_cpus", "others kept {:.2f} CPUs busy"), ("steal", "{:.0%} stolen"),
+        ("other_cpus", "others kept {:.2f} CPUs busy"), ("stolen_cpus", "a hypervisor {:.2f}"),
         ("load_average", "load average {:.1f}"),
     ):  # fmt: skip
         if run.get(key) is not None:
@@ -127,7 +127,7 @@ def _schedule(entry: dict[str, Any]) -> str:
 def _peak(perf: dict[str, Any]) -> str:
     if not (peak := perf.get("peak")) or perf.get("of_peak") is None:
         return perf.get("peak_note") or ""
-    return f"{perf['of_peak']:.0%} of {peak['gflops']:,.0f} GFLOP/s ({peak['kernel']})"
+    return f"{100 * perf['of_peak']:.0f} % of {peak['gflops']:,.0f} GFLOP/s ({peak['kernel']})"
 
 
 def _numbers(values: list[float] | None) -> str:

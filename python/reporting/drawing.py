@@ -78,4 +78,4 @@ def steps(low: float, high: float, most: int) -> np.ndarray:
     rough = (high - low) / most
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * 0.999)
-    return np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
+    return step * np.arange(round(low / step + 0.4999), high / step + 1e-9)

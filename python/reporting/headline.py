@@ -43,11 +43,12 @@ def cards(members: list[Configuration]) -> list[Card]:
         made += [_accuracy(judged[0]), _threshold(judged[0])]
     if fastest := best(members):
         made.append(_throughput(fastest))
-    dates = sorted(r["date"][:10] for c in members for r in (c.accuracy, c.perf) if r and "date" in r)
-    of = fastest or judged[0]
-    days = dates[-1:] if dates[:1] == dates[-1:] else [f"{dates[0]} to {dates[-1]}"]
-    device, *rest = machine(of).split(", ")
-    made.append(Card("Machine", device, [", ".join(rest), *days]))
+    records = [record for c in members for record in (c.accuracy, c.perf) if record]
+    dates = sorted({record["date"][:10] for record in records if "date" in record})
+    # One day, or the first and the last.
+    days = " to ".join(dates[:1] + dates[1:][-1:])
+    device, *rest = machine(fastest or judged[0])
+    made.append(Card("Machine", device, [", ".join(rest), days]))
     return made
 
 
@@ -55,7 +56,7 @@ def _accuracy(c: Configuration) -> Card:
     a = c.accuracy
     interval = a["accuracy_interval"]
     lines = [
-        f"95%: {percent_span(interval['low'], interval['high'])}; {a['pairs']:,} pairs",
+        f"95 %: {percent_span(interval['low'], interval['high'])}; {a['pairs']:,} pairs",
         c.label,
     ]
     for entry in a["tar_at_far"]:
@@ -86,7 +87,7 @@ def _throughput(c: Configuration) -> Card:
         verdict = DOUBT + verdict
     lines = [verdict, f"blocks {span(perf)}" if span(perf) else "", c.label]
     if perf.get("of_peak") is not None:
-        lines.append(f"{perf['of_peak']:.0%} of the machine's measured peak")
+        lines.append(f"{100 * perf['of_peak']:.0f} % of the machine's measured peak")
     if "throughput_scope" in perf:
         lines.append(perf["throughput_scope"])
     fps = perf["throughput_fps"]

@@ -7,7 +7,7 @@ from reporting.cells import percent
 from reporting.collect import Configuration
 from reporting.drawing import BOTTOM, TOP, Mark, Plot, Shape, Tick, across, path, steps, up
 
-BINS = 60
+LEAST_BINS, MOST_BINS = 20, 60
 
 
 def by_series(configurations: list[Configuration]) -> dict[str, list[Configuration]]:
@@ -53,7 +53,7 @@ def roc_plot(configurations: list[Configuration]) -> Plot | None:
         y_ticks=[Tick(float(y(s)), f"{100 * s:.3g}") for s in steps(floor, 1, 5)],
     )
     for style, (name, entries) in enumerate(curves.items()):
-        for c, curve in entries:
+        for _, curve in entries:
             plot.shapes.append(Shape(path(x(curve.far), y(curve.tar), True), "line", style))
         if entries:
             plot.legend.append(("line", style, _name(name, [c for c, _ in entries])))
@@ -71,8 +71,9 @@ def histogram(configurations: list[Configuration]) -> Plot | None:
     series = [members[0] for members in by_series(configurations).values()]
     if not series:
         return None
-    edges = np.linspace(0, max(2.5, *(float(c.outcome.distances.max()) for c in series)), BINS + 1)
     first, threshold = series[0], series[0]["best_threshold"]
+    bins = int(np.clip(len(first.outcome.issame) ** 0.5, LEAST_BINS, MOST_BINS))
+    edges = np.linspace(0, max(2.5, *(float(c.outcome.distances.max()) for c in series)), bins + 1)
     counts = {
         (k, same): np.histogram(c.outcome.distances[c.outcome.issame == same], edges)[0]
         for k, c in enumerate(series)

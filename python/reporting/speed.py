@@ -17,20 +17,18 @@ def is_steady(perf: dict[str, Any]) -> bool:
 
 
 def span(perf: dict[str, Any]) -> str:
-    """Return the least and the greatest block in images a second, e.g. ``675–690``; else empty."""
+    """Return the least and the greatest block in images a second, e.g. ``675-690``; else empty."""
     least, greatest = perf["throughput"].get("least"), perf["throughput"].get("greatest")
     if least is None or greatest is None:
         return ""
     digits = 0 if greatest >= 100 else 1
-    return f"{least:,.{digits}f}–{greatest:,.{digits}f}"
+    return f"{least:,.{digits}f}-{greatest:,.{digits}f}"
 
 
 def best(members: list[Configuration]) -> Configuration | None:
     """Return the fastest of ``members``; a steady figure comes before any other."""
     timed = [c for c in members if c.speed]
-    return max(
-        timed, key=lambda c: (is_steady(c.speed), c.speed["throughput_fps"]), default=None
-    )
+    return max(timed, key=lambda c: (is_steady(c.speed), c.speed["throughput_fps"]), default=None)
 
 
 def comparison(members: list[Configuration], found: Comparisons) -> Table:
@@ -41,8 +39,8 @@ def comparison(members: list[Configuration], found: Comparisons) -> Table:
     timed = [c.speed for c in members if c.speed]
     top = max((_greatest(perf) for perf in timed), default=1.0)
     against = timed[0] if timed else None
-    columns = ["configuration", "images a second", "least–greatest", "verdict", "speed-up"]
-    columns += ["of peak", "p50 ms", "p99 ms", "accuracy", "change", "p (McNemar)"]
+    columns = ["configuration", "images a second", "least-greatest", "verdict", "speed-up"]
+    columns += ["of peak", "p50 ms", "p99 ms", "accuracy", "change, % points", "p (McNemar)"]
     places = {c["device"] for c in members}
     rows = []
     for c in members:
@@ -52,10 +50,20 @@ def comparison(members: list[Configuration], found: Comparisons) -> Table:
     known = any(perf.get("of_peak") is not None for perf in timed)
     unwanted = set() if known else {columns.index("of peak")}
     return Table(
-        f"Speed-up and change are against {members[0].label}" if len(members) > 1 else "",
+        _caption(members),
         [name for k, name in enumerate(columns) if k not in unwanted],
         [[cell for k, cell in enumerate(row) if k not in unwanted] for row in rows],
     )
+
+
+def _caption(members: list[Configuration]) -> str:
+    timed = [c.label for c in members if c.speed]
+    judged = [c.label for c in members if c.outcome]
+    if len(timed) > 1 and len(judged) > 1 and timed[0] == judged[0]:
+        return f"Speed-up and change of accuracy are against {timed[0]}"
+    said = [f"Speed-up is against {timed[0]}"] if len(timed) > 1 else []
+    said += [f"Change of accuracy is against {judged[0]}"] if len(judged) > 1 else []
+    return "; ".join(said)
 
 
 def _greatest(perf: dict[str, Any]) -> float:
@@ -76,7 +84,7 @@ def _speed(c: Configuration, first: dict[str, Any] | None, top: float) -> list[C
         Cell(span(perf) or NONE, low),
         Cell(run["verdict"], note="; ".join(run.get("reasons", []))),
         number(fps / first["throughput_fps"], ".2f", doubt),
-        Cell(NONE) if peak is None else Cell(f"{peak:.0%}", peak),
+        Cell(NONE) if peak is None else Cell(f"{100 * peak:.0f} %", peak),
         number(ms["median"], ".2f"),
         number(ms["p99"] if perf["loop"] >= P99_FROM else None, ".2f"),
     ]
@@ -90,10 +98,10 @@ def _accuracy(c: Configuration, found: dict[str, Any] | None) -> list[Cell]:
     if found is None:
         return [*cells, Cell(NONE), Cell(NONE)]
     change = found["difference"]
-    note = f"{100 * change['low']:+.2f} to {100 * change['high']:+.2f}"
+    note = f"{100 * change['low']:+.2f} to {100 * change['high']:+.2f}" if found["changed"] else ""
     return [
         *cells,
-        Cell(f"{100 * change['mean']:+.2f} %", change["mean"], note),
+        Cell(f"{100 * change['mean']:+.2f}", change["mean"], note),
         number(found["p_value"], ".3g"),
     ]
 
