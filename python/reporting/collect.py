@@ -22,11 +22,14 @@ _IDENTITY = (
     "data_sha256",
     "model_sha256",
 )
-# What records of earlier versions lack.
+# What else is read of each, some of which records of earlier versions lack, and its kind.
 _MEASURED = {
-    "accuracy": ("accuracy_interval", "operating_point", "deploy"),
-    "perf": ("throughput_fps", "throughput", "latency_ms", "loop"),
-}
+    "accuracy": {
+        "accuracy": float, "accuracy_interval": dict, "operating_point": dict, "tar_at_far": list,
+        "deploy": str,
+    },
+    "perf": {"throughput_fps": float, "throughput": dict, "latency_ms": dict, "loop": int},
+}  # fmt: skip
 
 
 @dataclass
@@ -157,7 +160,8 @@ def _load(folder: Path, data: Path) -> Configuration:
 
 def _check(record: dict[str, Any], path: Path) -> None:
     missing = [key for key in _IDENTITY if key not in record]
-    missing += [key for key in _MEASURED[path.stem] if key not in record]
+    kinds = _MEASURED[path.stem].items()
+    missing += [key for key, kind in kinds if not isinstance(record.get(key), kind)]
     # Without it a model for an NPU would be shown as one that it may not be.
     missing += ["graph"] if "aipp" in record and "graph" not in record else []
     if missing:

@@ -67,8 +67,7 @@ def _of_comparison(found: dict[str, Any]) -> Facts:
     return [
         (
             "against the first",
-            f"{len(found['changed'])} pairs changed: {found['only_b_right']} now right, "
-            f"{found['only_a_right']} now wrong",
+            f"pairs now right: {found['only_b_right']}, now wrong: {found['only_a_right']}",
         ),
         (
             "cosine with its embeddings",
@@ -82,9 +81,8 @@ def _of_perf(perf: dict[str, Any]) -> Facts:
     ms = ", ".join(f"{name} {value:.2f}" for name, value in perf["latency_ms"].items())
     return [
         ("throughput measured", perf.get("date", "")),
-        ("duration", f"{perf['duration_s']:.1f} s" if perf.get("duration_s") else ""),
         ("blocks, images a second", _numbers(run.get("blocks_fps"))),
-        ("clock in each, MHz", _numbers(run.get("clock_mhz"))),
+        ("clock, MHz", _numbers(run.get("clock_mhz"))),
         ("run", _how(run)),
         ("verdict", "; ".join([run["verdict"], *run.get("reasons", [])])),
         ("beside it", _load(run)),
@@ -96,9 +94,9 @@ def _of_perf(perf: dict[str, Any]) -> Facts:
 
 
 def _how(run: dict[str, Any]) -> str:
-    said = []
+    said = [_at_a_time(run["streams"])] if run.get("streams") else []
     for key, form in (
-        ("streams", "{} batches at a time"), ("batches", "{} batches"), ("seconds", "{:.1f} s"),
+        ("batches", "{} batches"), ("seconds", "{:.1f} s"),
         ("attempts", "attempt {}"),
     ):  # fmt: skip
         if run.get(key) is not None:
@@ -118,10 +116,12 @@ def _load(run: dict[str, Any]) -> str:
     return ", ".join(said)
 
 
+def _at_a_time(streams: int) -> str:
+    return "one batch at a time" if streams == 1 else f"{streams} batches at a time"
+
+
 def _schedule(entry: dict[str, Any]) -> str:
-    streams = entry["streams"]
-    name = "one batch at a time" if streams == 1 else f"{streams} batches at a time"
-    return f"{name} {entry['fps']:.1f} images a second ({entry['verdict']})"
+    return f"{_at_a_time(entry['streams'])} {entry['fps']:.1f} images a second ({entry['verdict']})"
 
 
 def _peak(perf: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ def roc_plot(configurations: list[Configuration]) -> Plot | None:
         return None
     finest = min(1 / (~c.outcome.issame).sum() for c, _ in every)
     lowest = min(1.0, *(curve.tar[curve.far <= finest].max() for _, curve in every))
-    floor = max(0.0, np.floor(lowest * 50 - 0.5) / 50)
+    floor = max(0.0, np.floor(lowest * 100 - 0.3) / 100)
 
     def x(far: np.ndarray | float) -> np.ndarray | float:
         # Zero has no place on this axis.

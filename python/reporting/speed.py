@@ -39,8 +39,8 @@ def comparison(members: list[Configuration], found: Comparisons) -> Table:
     timed = [c.speed for c in members if c.speed]
     top = max((_greatest(perf) for perf in timed), default=1.0)
     against = timed[0] if timed else None
-    columns = ["configuration", "images a second", "least-greatest", "verdict", "speed-up"]
-    columns += ["of peak", "p50 ms", "p99 ms", "accuracy", "change, % points", "p (McNemar)"]
+    columns = ["configuration", "images a second", "verdict", "speed-up"]
+    columns += ["of peak", "p50 ms", "p99 ms", "accuracy", "change, % points", "McNemar p"]
     places = {c["device"] for c in members}
     rows = []
     for c in members:
@@ -73,15 +73,14 @@ def _greatest(perf: dict[str, Any]) -> float:
 def _speed(c: Configuration, first: dict[str, Any] | None, top: float) -> list[Cell]:
     perf = c.speed
     if perf is None:
-        return [Cell("out of date" if c.perf else NONE), *[Cell(NONE)] * 6]
+        return [Cell("out of date" if c.perf else NONE), *[Cell(NONE)] * 5]
     fps, run, ms = perf["throughput_fps"], perf["throughput"], perf["latency_ms"]
     low, high = (run.get(key) or fps for key in ("least", "greatest"))
     bar = Bar(*(100 * value / top for value in (fps, low, high)), not is_steady(perf))
     doubt = "" if is_steady(perf) and is_steady(first) else "doubtful"
     peak = perf.get("of_peak")
     return [
-        Cell(f"{fps:,.1f}", fps, bar=bar),
-        Cell(span(perf) or NONE, low),
+        Cell(f"{fps:,.1f}", fps, span(perf), bar),
         Cell(run["verdict"], note="; ".join(run.get("reasons", []))),
         number(fps / first["throughput_fps"], ".2f", doubt),
         Cell(NONE) if peak is None else Cell(f"{100 * peak:.0f} %", peak),
