@@ -16,3 +16,10 @@ export OPENVINO_TELEMETRY=0
 # differ, and writes no bytecode: atc and ais_bench may have their packages there.
 # shellcheck disable=SC2034
 PYTHON_FLAGS=(-s -B)
+
+# fail SENTENCE: end on an error, on a line of its own where a step shows its time.
+fail() {
+    [ ! -t 2 ] || printf '\r\033[K' >&2
+    echo "error: $*" >&2
+    exit 1
+}

@@ -14,9 +14,12 @@ from common.files import write_json
 from common.shapes import VIEWS
 from common.table import aligned
 from evaluation.published import figures
+from inference.disturbance import STEADY
 
 # What scripts/step.sh prints for a step that is done.
 _STEP = re.compile(r"^  (\S+) +(\S+) +(\d+\.\d) s$")
+# Where verdicts on figures are kept, the one of the guide's way.
+GUIDE = "guide"
 # Steps that an accuracy takes once the model is there.
 JOB = ("preprocess", "embed", "score")
 
@@ -106,13 +109,14 @@ def text(result: dict[str, Any]) -> str:
     times += [
         [j["job"], f"{j['seconds']:.1f}", j["how"], f"{j['faster']:.1f}"] for j in result["jobs"]
     ]
-    rates = ", ".join(f"{p} {fps:.1f}" for p, fps in result["fps"].items())
+    marks = {p: "" if v == STEADY else f" ({v})" for p, v in result["verdicts"].items()}
+    rates = ", ".join(f"{p} {fps:.1f}{marks[p]}" for p, fps in result["fps"].items())
     return "\n".join(
         [
             f"{result['net']}, {result['dataset']} ({result['images']} images, "
             f"{result['different']} different), batch {result['batch_size']}, "
             f"{result['machine']['cpu']}, {result['threads']} threads.",
-            f"img/s: ONNX Runtime {result['guide_fps']:.1f}; this project {rates}.",
+            f"img/s: ONNX Runtime {result['guide_fps']:.1f}{marks[GUIDE]}; this project {rates}.",
             "",
             aligned(stages),
             "",
@@ -136,13 +140,16 @@ def main() -> None:
     )
     counts = {"images": len(unique_index), "different": len(np.unique(unique_index))}
     perfs = [json.loads(p.read_text("utf-8")) for p in args.project.glob("result/*/perf.json")]
-    guide = next(p["throughput_fps"] for p in perfs if p["engine"] == "onnxruntime")
+    peer = next(p for p in perfs if p["engine"] == "onnxruntime")
+    guide = peer["throughput_fps"]
     ours = [p for p in perfs if p["engine"] == "openvino"]
     rates = {p["precision"]: p["throughput_fps"] for p in ours}
     rows = stage_rows(steps, run)
     result = {key: run[key] for key in ("net", "dataset", "batch_size", "engine", "precision")}
     result |= {key: run[key] for key in ("threads", "load_s", "wall_s", "inference_s")} | counts
     result |= {"guide_fps": guide, "fps": rates, "stages": rows, "steps": steps}
+    verdicts = {p["precision"]: p["throughput"]["verdict"] for p in ours}
+    result["verdicts"] = verdicts | {GUIDE: peer["throughput"]["verdict"]}
     result["jobs"] = jobs(rows, run, rates, guide, counts)
     result["machine"] = machine.describe("numpy", "torch", "onnxruntime", "openvino")
     write_json(args.out, result)

@@ -12,7 +12,7 @@ from common.errors import ChainError, exit_with
 from common.files import write_json
 from dataset.crops import first_batch
 from inference import configuration
-from inference.disturbance import refuse_unless_steady
+from inference.disturbance import STEADY, refuse_unless_steady
 from inference.timing import measure
 from onnx_graph import flops
 from quantization import quantized_model
@@ -65,6 +65,8 @@ def of_peak(model: Path, record: dict[str, Any], best: dict[str, Any]) -> dict[s
     """
     precision, cpus = record["precision"], best["threads"] or machine.physical_cores()
     try:
+        if best["verdict"] != STEADY:
+            raise peak.NotMeasuredError(f"the throughput is {best['verdict']}.")
         if record["device"] != machine.cpu_name():
             raise peak.NotMeasuredError(f"the peak of {record['device']} is not measured.")
         if precision not in peak.PRECISIONS:

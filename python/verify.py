@@ -14,7 +14,7 @@ from dataset.crop_store import Crops, Plain
 from dataset.photograph import read_crop
 from evaluation.outcome import Outcome, load_outcome
 from evaluation.protocol import pair_distances
-from evaluation.threshold_card import FEW, cosine, operating_point
+from evaluation.threshold_card import cosine, operating_point
 from faces.detector import Detector
 from faces.photographs import align
 from inference import configuration
@@ -47,17 +47,16 @@ def stored(path: Path, model_sha256: str) -> dict[str, Any] | None:
 
 
 def different_below(outcome: Outcome, distance: float) -> str:
-    """Return in words how many different pairs of ``outcome`` are nearer than ``distance``."""
+    """Return in words the false accept rate of ``outcome`` with ``distance`` as the threshold."""
     point = operating_point(outcome.distances, outcome.issame, distance)
     accepts, pairs = point["false_accepts"], point["different"]
     if not pairs:
         return "not known: the set has no different pairs"
-    low, high = point["far_interval"]
-    few = ", few" if accepts < FEW else ""
-    return (
-        f"{point['far']:.2e} ({accepts:,} of {pairs:,} different pairs{few}; "
-        f"95%: {low:.1e} to {high:.1e})"
-    )
+    low, high = (100 * end for end in point["far_interval"])
+    if not accepts:
+        return f"at most {high:.2f}% (95%; none of {pairs:,} different pairs)"
+    few = ": few" if accepts < point["few_below"] else ""
+    return f"{point['far']:.2%} (95%: {low:.2f}-{high:.2f}; {accepts:,} of {pairs:,}{few})"
 
 
 def main() -> None:
@@ -87,15 +86,16 @@ def main() -> None:
     # Both views of both pictures are four rows; the engine's batch is filled up as for any set.
     embeddings, _ = embed(engine, pair, np.arange(2), args.batch_size, form)
     distance = float(pair_distances(embeddings)[0])
-    far = f"not known: run make accuracy ({args.accuracy})"
+    far = "not known before make accuracy with the same settings"
     if measured:
         far = different_below(load_outcome(args.accuracy.parent, args.data), distance)
     margin = threshold - distance
     side = "below" if margin > 0 else "above"
     print(f"distance:  {distance:.4f} (squared, 0 to 4), cosine {cosine(distance):.4f}")
-    print(f"threshold: {threshold:.4f} (cosine {cosine(threshold):.4f}), of {source}")
+    print(f"threshold: {threshold:.4f}, cosine {cosine(threshold):.4f}")
+    print(f"           of {source}")
     print(f"margin:    {abs(margin):.4f} {side} the threshold")
-    print(f"FAR here:  {far}")
+    print(f"FAR there: {far}")
     print(f"verdict:   {'same person' if distance < threshold else 'different persons'}")
 
 

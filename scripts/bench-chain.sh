@@ -29,10 +29,10 @@ chain preprocess
 chain onnx
 chain onnx-all
 chain accuracy
-# What the guide runs, and what this project can: short runs, one after the other.
-chain perf ENGINE=onnxruntime PRECISION=fp32 FUSE=0 LOOP=10 WARMUP=2
+# What the guide runs, and what this project can, one after the other.
+chain perf ENGINE=onnxruntime PRECISION=fp32 FUSE=0
 for precision in $precisions; do
-    chain perf ENGINE=openvino PRECISION="$precision" LOOP=10 WARMUP=2 ||
+    chain perf ENGINE=openvino PRECISION="$precision" ||
         echo "  no figure for $precision: its model could not be made." | tee -a "$log"
 done
 if make -n -C "$copy" VENV= PYTHON="$python" "${variables[@]}" report >/dev/null 2>&1; then

@@ -113,7 +113,7 @@ endif
 bench-chain: $(DATA) $(WEIGHTS) | $(call needs,$(CHAIN) engines/openvino engines/onnxruntime quantize report) ## Every step of the chain from nothing, timed
 	$(STEP_ALONE) bench-chain result/bench_chain.json scripts/bench-chain.sh $(abspath result/bench_chain.json) \
 		"$(PEER_PRECISIONS)" NET=$(NET) DATA=$(abspath $(DATA)) WEIGHTS=$(abspath $(WEIGHTS)) BS=$(BS) \
-		BATCHES="$(BATCHES)" THREADS=$(THREADS) PRECISION=$(PRECISION) ENGINE=openvino OPSET=$(OPSET)
+		BATCHES="$(BATCHES)" THREADS=$(THREADS) PRECISION=$(PRECISION) ENGINE=openvino OPSET=$(OPSET) $(LOOP:%=LOOP=%)
 
 GPU_BATCHES := 1 2 4 8 16 32 64 128 256 512
 gpu-table: ## Accuracy and throughput on CUDA at every precision and batches 1 to 512

@@ -9,10 +9,6 @@ commit=350ff7aa9c9db8d369d1932e14d2a4d11a3e9553
 # A repository that asks for a password is one that is not there.
 export GIT_TERMINAL_PROMPT=0
 
-fail() {
-    echo "error: $*" >&2
-    exit 1
-}
 command -v git >/dev/null || fail "git is not installed; make patch needs it, the default chain does not."
 
 if [ ! -e "$folder" ]; then

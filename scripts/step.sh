@@ -20,24 +20,55 @@ fi
 
 mkdir -p "$root/result"
 exec 9>"$root/result/.lock"
-flock "$share" 9
+# What waits longer than a moment says so: other steps may take minutes.
+flock -w 1 "$share" 9 || { echo "  $verb waits until other steps in this folder have ended" >&2 && flock "$share" 9; }
 
 if [ "${V:-}" = 1 ]; then
     printf '+ %s\n' "$(printf '%q ' "$@")"
 fi
+width=54 shown=$target
 if [ -t 1 ]; then
-    printf '  %-12s %s ' "$verb" "$target"
+    exec 7>&1
+    read -r _ columns < <(stty size <&7 2>/dev/null) || true
+    # 26: the verb and the time.
+    room=$((${columns:-80} > 46 ? ${columns:-80} - 26 : 20))
+    width=$((room < width ? room : width))
+    if [ ${#target} -gt $room ]; then
+        half=$(((room - 3) / 2))
+        shown=${target::room-half-3}...${target: -half}
+    fi
 fi
 start=$(date +%s%N)
+# A step that says nothing itself shows that it lives: in place on a terminal, elsewhere once a
+# minute. What has a progress bar ends this ($STEP_CLOCK).
+clock() {
+    exec 9>&-
+    trap - EXIT
+    exec 8<> <(:) # nothing ever comes of it: a sleep that leaves no process behind
+    local seconds=0
+    while kill -0 $$ 2>/dev/null; do
+        if [ -t 1 ]; then
+            printf '  %-12s %-*s %5d s  \r' "$verb" "$width" "$shown" "$seconds"
+        elif ((seconds && seconds % 60 == 0)); then
+            printf '  %-12s %s: %d s so far\n' "$verb" "$target" "$seconds"
+        fi
+        read -rt 1 -u 8 || seconds=$((($(date +%s%N) - start) / 1000000000))
+    done
+}
+clock &
+export STEP_CLOCK=$!
+stop_clock() { kill "$STEP_CLOCK" 2>/dev/null && wait "$STEP_CLOCK" 2>/dev/null || true; }
+trap stop_clock EXIT
 status=0
 "$@" || status=$?
+stop_clock
 tenths=$((($(date +%s%N) - start) / 100000000))
 if [ -t 1 ]; then
     printf '\r\033[K'
 fi
 if [ "$status" -eq 0 ]; then
-    printf '  %-12s %-60s %5d.%d s\n' "$verb" "$target" $((tenths / 10)) $((tenths % 10))
+    printf '  %-12s %-*s %5d.%d s\n' "$verb" "$width" "$shown" $((tenths / 10)) $((tenths % 10))
 else
-    printf '  %-12s %-60s failed\n' "$verb" "$target"
+    printf '  %-12s %-*s failed\n' "$verb" "$width" "$shown"
 fi
 exit "$status"

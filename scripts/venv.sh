@@ -10,39 +10,31 @@ supported='requires-python = ">=3\.([0-9]+),<3\.([0-9]+)"'
 [[ $(<"$root/pyproject.toml") =~ $supported ]]
 low=${BASH_REMATCH[1]} high=$((BASH_REMATCH[2] - 1))
 if ! "$python" -c "import sys; sys.exit(not (3, $low) <= sys.version_info[:2] <= (3, $high))" 2>/dev/null; then
-    echo "error: PYTHON=$python is not Python 3.$low to 3.$high (the pinned packages have no wheels for others); name one with PYTHON=." >&2
-    exit 1
+    fail "PYTHON=$python is not Python 3.$low to 3.$high (the pinned packages have no wheels for others); name one with PYTHON=."
 fi
 # Parts are installed one at a time, also under make -j.
 mkdir -p "$venv"
 exec 8>"$venv/.lock"
-flock 8
+flock -w 1 8 || { echo "  waiting: another run is installing into $venv" >&2 && flock 8; }
 if [ ! -x "$venv/bin/python" ] && ! "$python" -m venv "$venv"; then
     rm -rf "$venv"
-    echo "error: $python cannot make a virtual environment; install its venv module (Debian: python3-venv)." >&2
-    exit 1
+    fail "$python cannot make a virtual environment; install its venv module (Debian: python3-venv)."
 fi
-# On a terminal pip shows its progress; elsewhere only what went wrong.
-quiet=(-qq)
-if [ -t 1 ]; then quiet=(); fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 if [ "${part##*/}" = torch.txt ] && ! pip show -qq torch 2>/dev/null; then
     if [ -n "$torch_index" ]; then
         # Alone and before what it needs: a second index beside the first could bring other packages.
-        if ! pip install "${quiet[@]}" --no-deps --index-url "$torch_index" -r "$part"; then
-            echo "error: torch could not be installed from TORCH_INDEX_URL=$torch_index; check the address, or leave it out." >&2
-            exit 1
+        if ! pip install -qq --no-deps --index-url "$torch_index" -r "$part"; then
+            fail "torch could not be installed from TORCH_INDEX_URL=$torch_index; check the address, or leave it out."
         fi
     elif [ "$(uname -s)" = Linux ]; then
         echo "note: torch for CUDA brings about 3 GB; TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu takes a CPU build instead" >&2
     fi
 fi
-if ! pip install "${quiet[@]}" -r "$part"; then
-    echo "error: the packages in $part could not be installed; check the network, or use an interpreter that has them: make VENV= PYTHON=..." >&2
-    exit 1
+if ! pip install -qq -r "$part"; then
+    fail "the packages in $part could not be installed; check the network, or use an interpreter that has them: make VENV= PYTHON=..."
 fi
 pip check >/dev/null || {
     pip check >&2 || true
-    echo "error: the packages in $venv contradict each other; remove $venv and run make again." >&2
-    exit 1
+    fail "the packages in $venv contradict each other; remove $venv and run make again."
 }

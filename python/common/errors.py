@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 _LONGEST = 200  # characters of another program's text in a sentence of ours
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
@@ -47,10 +48,15 @@ def exit_with(main: Callable[[], None]) -> None:
     try:
         main()
     except ChainError as error:
-        sys.exit(f"error: {error}")
+        fail(str(error))
     except OSError as error:
         # Library-made OSErrors may carry no errno; their text is then all there is.
         said = f"{error.filename}: {error.strerror}" if error.filename else reason(error)
-        sys.exit(f"error: {said}; check the path, its permissions and the free disk space.")
+        fail(f"{said}; check the path, its permissions and the free disk space.")
     except KeyboardInterrupt:
-        sys.exit("error: interrupted; no product was written.")
+        fail("interrupted; no product was written.")
+
+
+def fail(sentence: str) -> NoReturn:
+    """Exit with ``sentence``, on a line of its own where a step shows its time."""
+    sys.exit(("\r\033[K" if sys.stderr.isatty() else "") + f"error: {sentence}")

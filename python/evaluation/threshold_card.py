@@ -36,7 +36,7 @@ def operating_point(distances: np.ndarray, issame: np.ndarray, threshold: float)
     """Return the errors that ``threshold`` makes on pairs at ``distances`` (N,), bool ``issame``.
 
     ``far`` is the share of different pairs that are accepted, ``frr`` that of same pairs that are
-    refused, each with its 95% interval and the counts behind it.
+    refused, each with its 95% interval and the counts behind it; ``few_below`` errors are few.
     """
     accepted = np.asarray(distances, np.float64) < threshold
     same, different = int(issame.sum()), int((~issame).sum())
@@ -54,6 +54,7 @@ def operating_point(distances: np.ndarray, issame: np.ndarray, threshold: float)
         "frr_interval": frr_interval,
         "false_rejects": false_rejects,
         "same": same,
+        "few_below": FEW,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from common.records import read_json
 from common.table import aligned
 from evaluation.published import figures, published
+from reporting.card import SAME
 
 HEADER = ["device", "batch", "data set", "accuracy", "fps"]
 NPU_HEADER = [
@@ -16,8 +17,6 @@ NPU_HEADER = [
     "guide's fps",
     "ratio",
 ]
-# What must be equal for an accuracy and a throughput to stand in one row.
-_SAME = ("model_sha256", "data_sha256", "provider", "device")
 
 
 def text(folders: list[Path]) -> str:
@@ -58,9 +57,11 @@ def row(folder: Path, perf: dict[str, Any]) -> list[str]:
     accuracy = "not measured"
     if (folder / "accuracy.json").exists():
         result = read_json(folder / "accuracy.json")
-        same = all(result[key] == perf[key] for key in _SAME)
+        same = all(result[key] == perf[key] for key in SAME)
         accuracy = f"{result['accuracy']:.4f}" if same else "out of date"
     fps = f"{perf['throughput_fps']:.1f}"
+    if perf["throughput"]["verdict"] != "steady":
+        fps += f" ({perf['throughput']['verdict']})"
     return [perf["device"], str(perf["batch_size"]), perf["dataset"], accuracy, fps]
 
 

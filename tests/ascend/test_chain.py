@@ -172,6 +172,7 @@ def test_the_ratio_of_the_guides_network(tmp_path):
     perf = {"net": "ir_se100", "dataset": "lfw", "device": "Ascend310P3", "batch_size": 16}
     perf |= {"throughput_fps": 2864.0, "wall_clock_fps": 500.0, "devices": [0, 1]}
     perf |= {"model_sha256": "m", "data_sha256": "d", "provider": "ais_bench"}
+    perf["throughput"] = {"verdict": "steady"}
     (tmp_path / "perf.json").write_text(json.dumps(perf))
     (tmp_path / "accuracy.json").write_text(json.dumps(perf | {"accuracy": 0.9977}))
     guide = figures()["guide"]

@@ -264,6 +264,9 @@ def test_perf_module(job, made, tmp_path):
     assert perf["throughput_fps"] == pytest.approx(sum(perf["per_device_fps"]))
     assert perf["graph"] == "sim" and not perf["aipp"]
     assert 0 < perf["wall_clock_fps"] < perf["throughput_fps"]
+    found = perf["throughput"]
+    assert len(found["blocks_fps"]) == 5 and found["verdict"] == "not comparable"
+    assert found["least"] <= found["greatest"]
     assert list(perf["latency_ms"]) == ["min", "mean", "median", "p90", "p99", "max"]
 
 

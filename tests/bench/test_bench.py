@@ -135,7 +135,9 @@ def test_chain_reads_what_make_prints():
 def test_chain_runs_in_a_copy(project: Project, tiny):
     before = sorted(p for p in project.root.rglob("*"))
     given = (f"DATA={tiny / 'faces.bin'}", f"WEIGHTS={tiny / 'mobilefacenet.pth'}")
-    made = project.make("bench-chain", "NET=mobilefacenet", "BS=4", "BATCHES=1 4", *given)
+    made = project.make(
+        "bench-chain", "NET=mobilefacenet", "BS=4", "BATCHES=1 4", "LOOP=10", *given
+    )
     result = json.loads((project.root / "result/bench_chain.json").read_text())
     stages = [row["stage"] for row in result["stages"]]
     assert {"preprocess", "export, one batch size", "export, 2 batch sizes", "embed"} <= {*stages}

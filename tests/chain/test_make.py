@@ -95,11 +95,15 @@ def test_second_run_only_prints_the_stored_result(built: Project, inputs: Path):
     result = built.make(*arguments(inputs, "accuracy"))
     stored = json.loads((built.root / RESULT / "accuracy.json").read_text())
     assert result.stderr == ""
-    assert result.stdout.splitlines() == [
-        f"{RESULT}/accuracy.json",
+    lines = result.stdout.splitlines()
+    assert lines[:3] == [
         f"accuracy: {stored['accuracy']}",
         f"best_thresholds: {stored['best_threshold']}",
+        "",
     ]
+    assert lines[3].startswith("mobilefacenet · faces · openvino fp32 · batch 4 · ")
+    assert lines[-2:] == [f"files       {RESULT}/", "next        make report"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_what_infer_left_is_scored_by_name(built: Project, inputs: Path):

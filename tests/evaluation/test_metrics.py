@@ -22,23 +22,6 @@ def test_auc_is_the_share_of_rightly_ordered_couples(scored):
     assert found["auc"] == pytest.approx(expected, abs=1e-12)
 
 
-def test_tar_at_far_by_hand(scored):
-    distances, issame = scored
-    curve = metrics.roc(distances, issame)
-    for far in (1e-1, 1e-2):
-        # At most k of 300 different pairs may be accepted: the threshold is the next distance.
-        allowed = int(300 * far)
-        threshold = np.sort(distances[~issame])[allowed]
-        found = metrics.tar_at_far(curve, far, 300)
-        assert found["tar"] == pytest.approx((distances[issame] < threshold).mean())
-
-
-def test_far_that_the_pairs_do_not_allow_says_so(scored):
-    found = metrics.tar_at_far(metrics.roc(*scored), 1e-3, 300)
-    assert found["tar"] is None
-    assert found["note"] == "not enough different pairs for 1e-3: 300"
-
-
 def test_equal_error_rate():
     # Accepting the lowest three: one of four same pairs refused, none of four different accepted;
     # one step further one different is accepted as well: FAR = 1 - TAR = 0.25.
@@ -77,7 +60,6 @@ def test_pairs_of_one_kind_have_no_curve():
     found = metrics.measures(np.linspace(0, 2, 20), np.ones(20, bool), np.full(10, 1.0))
     assert found["auc"] is None
     assert found["eer"] is None
-    assert found["tar_at_far"] == []
 
 
 def test_golden_distances(shared):
@@ -86,4 +68,3 @@ def test_golden_distances(shared):
     found = metrics.measures(golden["dist"], issame, golden["best_thresholds"])
     interval = found["accuracy_interval"]
     assert interval["low"] < golden["accuracy"].mean() < interval["high"]
-    assert [point["tar"] is None for point in found["tar_at_far"]] == [False] * 3 + [True]

@@ -78,7 +78,7 @@ def test_tune_writes_what_a_run_reads(ready: Path, tmp_path: Path):
     result = run_module(
         "tune", "--model", ready / "model_m_bs7_sim.onnx", "--crops", ready / "crops",
         "--engine", "openvino", "--precision", "fp32", "--batch-size", 7,
-        "--seconds", 0.05, "--out", out,
+        "--seconds", 0.05, "--disturbed", "--out", out,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
     chosen = json.loads(out.read_text())

@@ -1,5 +1,7 @@
 """Two pictures, one verdict; several sets, one table; both through make."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -29,11 +31,17 @@ def built(tiny, tmp_path_factory):
 def test_distance_and_verdict_are_those_of_the_set(built):
     distances = pair_distances(np.load(built.folder / "embeddings.npy"))
     threshold = result(built.folder)["best_threshold"]
+    different = distances[~np.load(built.root / "data/faces_list.npy")]
     for pair in (0, 1):
         names = (f"A={2 * pair}.jpg", f"B={2 * pair + 1}.jpg")
         said = built.make("verify", *built.settings, *names).stdout
         assert f"distance:  {distances[pair]:.4f} " in said
-        assert f"threshold: {threshold:.4f} (result/" in said
+        assert f"cosine {1 - distances[pair] / 2:.4f}" in said
+        assert re.search(rf"^threshold: {threshold:.4f}, cosine .*\n +of result/", said, re.M)
+        assert f"margin:    {abs(threshold - distances[pair]):.4f} " in said
+        below = (different < distances[pair]).sum()
+        counted = f"; {below} of {len(different)}: few)"
+        assert (counted if below else f"none of {len(different)} different pairs") in said
         same = distances[pair] < threshold
         assert ("same person" if same else "different persons") in said
 
@@ -41,7 +49,7 @@ def test_distance_and_verdict_are_those_of_the_set(built):
 def test_threshold_may_be_given(built):
     said = built.make("verify", *built.settings, "A=0.jpg", "B=1.jpg", "THRESHOLD=3.9").stdout
     assert "same person" in said
-    assert "3.9000 (THRESHOLD=)" in said
+    assert "threshold: 3.9000, cosine -0.9500\n           of THRESHOLD=\n" in said
     for wrong in ("nan", "4.5"):
         arguments = ("A=0.jpg", "B=1.jpg", f"THRESHOLD={wrong}")
         expect_error(built.make("verify", *built.settings, *arguments, ok=False), "THRESHOLD=")
