@@ -12,7 +12,8 @@ from common.table import aligned
 from evaluation.published import figures
 from reporting import accuracy, drawing, headline, plots, speed
 from reporting.cells import Table
-from reporting.collect import Configuration, collect, groups
+from reporting.collect import collect, groups
+from reporting.configuration import Configuration
 from reporting.details import Facts, details
 from reporting.pairs import WrongPair, wrong_pairs
 from reporting.parity import parity

@@ -5,7 +5,7 @@ from typing import Any
 from evaluation.comparison import compare
 from evaluation.metrics import FARS, far_name
 from reporting.cells import NONE, Cell, Table, number, percent, rate
-from reporting.collect import Configuration
+from reporting.configuration import Configuration
 
 Comparisons = dict[str, dict[str, Any]]
 

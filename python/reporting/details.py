@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reporting.collect import Configuration
+from reporting.configuration import Configuration
 
 Facts = list[tuple[str, str]]
 

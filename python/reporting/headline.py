@@ -5,7 +5,7 @@ from typing import NamedTuple
 from evaluation.metrics import far_name
 from evaluation.published import figures, published
 from reporting.cells import percent, percent_span, rate
-from reporting.collect import Configuration
+from reporting.configuration import Configuration
 from reporting.details import machine
 from reporting.speed import best, is_steady, span
 

@@ -9,7 +9,7 @@ from common.errors import ChainError
 from common.records import read_json
 from onnx_graph import store
 from reporting.cells import Cell, Table, number
-from reporting.collect import Configuration
+from reporting.configuration import Configuration
 
 
 def parity(configurations: list[Configuration], model: Path) -> Table:

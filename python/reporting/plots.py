@@ -4,7 +4,7 @@ import numpy as np
 
 from evaluation.metrics import FARS, far_name, roc
 from reporting.cells import percent
-from reporting.collect import Configuration
+from reporting.configuration import Configuration
 from reporting.drawing import BOTTOM, TOP, Mark, Plot, Shape, Tick, across, path, steps, up
 
 LEAST_BINS, MOST_BINS = 20, 60

@@ -4,11 +4,9 @@ from typing import Any
 
 from evaluation.published import figures
 from reporting.accuracy import Comparisons
+from reporting.card import RUNS_FOR_P99
 from reporting.cells import NONE, Bar, Cell, Table, number, percent, percent_span
-from reporting.collect import Configuration
-
-# Of fewer batches the slowest in a hundred is no more than the slowest one.
-P99_FROM = 100
+from reporting.configuration import Configuration
 
 
 def is_steady(perf: dict[str, Any]) -> bool:
@@ -85,7 +83,7 @@ def _speed(c: Configuration, first: dict[str, Any] | None, top: float) -> list[C
         number(fps / first["throughput_fps"], ".2f", doubt),
         Cell(NONE) if peak is None else Cell(f"{100 * peak:.0f} %", peak),
         number(ms["median"], ".2f"),
-        number(ms["p99"] if perf["loop"] >= P99_FROM else None, ".2f"),
+        number(ms["p99"] if perf["loop"] >= RUNS_FOR_P99 else None, ".2f"),
     ]
 
 
