@@ -1,7 +1,6 @@
-"""All results -> report.html, one file that needs no network, report.md, and plots as PNG files."""
+"""All results -> report.html, one file that needs no network, and report.md."""
 
 import argparse
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,69 +10,69 @@ from common.errors import ChainError, exit_with
 from common.files import replacing
 from common.table import aligned
 from evaluation.published import figures
-from reporting import plots, tables
-from reporting.collect import Configuration, collect, groups
+from reporting import accuracy, drawing, headline, plots, speed
+from reporting.cells import Table
+from reporting.collect import collect, groups
+from reporting.configuration import Configuration
+from reporting.details import Facts, details
 from reporting.pairs import WrongPair, wrong_pairs
-from reporting.speed import speed_plots
+from reporting.parity import parity
 
 TEMPLATES = Path(__file__).with_name("reporting") / "templates"
+OPEN_PAIRS = 8
 
 
 @dataclass
 class Group:
-    """Configurations of the same network, weights and set, with what is drawn of them."""
+    """Configurations of the same network, weights and set, with what is drawn of them; ``first``
+    is the first that has an accuracy, ``judged`` are those whose pairs are at hand.
+    """
 
     title: str
+    demo: str
     anchor: str
-    weights: str
-    members: list[Configuration]
-    plots: list[plots.Picture]
-    measures: tables.Rows
-    against_first: tables.Rows
+    first: Configuration | None
+    judged: list[Configuration]
+    comparison: Table
+    operating_point: str
+    deploy: str
+    thresholds: Table | None
+    measures: Table
+    plots: list[drawing.Plot]
     wrong: list[WrongPair]
     wrong_total: int
     note: str | None
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path``, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    details: list[tuple[Configuration, Facts]]
 
 
 def build_group(members: list[Configuration], data: Path, number: int) -> Group:
-    """Draw, compare and judge one group; PNG files go beside the JSON of each member."""
-    pictures = []
-    drawn = set()
-    for c in members:
-        if not c.outcome:
-            continue
-        own = {"roc": plots.roc_plot([c]), "histogram": plots.histogram(c)}
-        own["folds"] = plots.folds_plot([c])
-        for name, picture in own.items():
-            if picture:
-                write_bytes(c.folder / f"{name}.png", picture.light)
-        # Batch sizes give the same distances; one histogram tells for all of them.
-        if (c.engine, c["precision"]) not in drawn:
-            drawn.add((c.engine, c["precision"]))
-            pictures.append(own["histogram"])
-    if curve := plots.roc_plot(members):
-        pictures.insert(0, curve)
-    pictures.append(plots.folds_plot(members))
+    """Compare, draw and judge one group."""
+    found = accuracy.compare_with_first(members)
     wrong, total, note = wrong_pairs(members, data)
-    first = members[0]
+    first = next((c for c in members if c.accuracy), None)
+    drawn = [plots.roc_plot(members), plots.histogram(members)]
     return Group(
-        title=f"{first.network} on {first['dataset']}",
+        title=title(members),
+        demo=members[0].demo,
         anchor=f"group-{number}",
-        weights=first["weights_sha256"][:16],
-        members=members,
-        plots=pictures,
-        measures=tables.measures(members),
-        against_first=tables.against_first(members),
+        first=first,
+        judged=[c for c in members if c.outcome],
+        comparison=speed.comparison(members, found),
+        operating_point=accuracy.operating_point(first) if first else "",
+        deploy=first.accuracy["deploy"] if first else "",
+        thresholds=accuracy.thresholds(first) if first else None,
+        measures=accuracy.measures(members),
+        plots=[plot for plot in drawn if plot],
         wrong=wrong,
         wrong_total=total,
         note=note,
+        details=[(c, details(c, found.get(c.folder.name))) for c in members],
     )
+
+
+def title(members: list[Configuration]) -> str:
+    """Return network and set of a group."""
+    return f"{members[0].network} on {members[0]['dataset']}"
 
 
 def render(template: str, **content: object) -> str:
@@ -85,9 +84,6 @@ def render(template: str, **content: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-    )
-    environment.filters["png"] = lambda data: (
-        "data:image/png;base64," + base64.b64encode(data).decode("ascii")
     )
     environment.filters["markdown"] = aligned
     return environment.get_template(template).render(**content)
@@ -102,30 +98,32 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, required=True, help="Markdown to write")
     args = parser.parse_args()
 
-    configurations, notes = collect(args.results, args.data, args.model)
+    configurations, notes = collect(args.results, args.data)
     if not configurations:
         raise ChainError(
             f"{args.results} holds no result{': ' + notes[0] if notes else ''}; run make accuracy "
             "or make perf first."
         )
-    speed = speed_plots(configurations)
-    for name, picture in zip(("throughput", "latency"), speed, strict=False):
-        write_bytes(args.html.with_name(f"{name}.png"), picture.light)
+    grouped = groups(configurations)
+    shown = headline.chosen(grouped)
     content = {
-        "results": tables.results(configurations),
-        "npu_variants": tables.npu_variants(configurations),
-        "speed": speed,
-        "groups": [
-            build_group(members, args.data, number)
-            for number, members in enumerate(groups(configurations), 1)
-        ],
-        "parity": tables.parity(configurations),
+        "headline": {"title": title(shown), "demo": shown[0].demo},
+        "cards": headline.cards(shown),
+        "doubt": headline.DOUBT,
+        "groups": [build_group(members, args.data, k) for k, members in enumerate(grouped, 1)],
+        "thresholds": accuracy.thresholds,
+        "npu_variants": speed.npu_variants(configurations),
+        "parity": parity(configurations, args.model),
         "notes": notes + [f"{c.folder.name}: {note}" for c in configurations for note in c.notes],
         "sources": figures()["sources"],
+        "total": len(configurations),
+        "open_pairs": OPEN_PAIRS,
+        "drawing": drawing,
     }
     # Markdown first: report.html is what make looks at.
     for template, path in (("report.md.j2", args.markdown), ("report.html.j2", args.html)):
-        write_bytes(path, render(template, **content).encode())
+        with replacing(path) as temporary:
+            temporary.write_bytes(render(template, **content).encode())
 
 
 if __name__ == "__main__":

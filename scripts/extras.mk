@@ -170,7 +170,7 @@ PRODUCTS += $(DEMO_DATA) data/.stamp data/.*.tmp-* data/.*.old-*
 PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8,$(MADE_MODELS:%=%$(suffix)))
 PRODUCTS += model/demo_*.pth model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock
 PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/report.html \
-	result/report.md result/*.png result/log result/.stamp result/.lock
+	result/report.md result/log result/.stamp result/.lock
 DOWNLOADS := $(DOWNLOADABLE) {data,model}/.downloads.json {data,model}/.*.part* .venv LResNet LResNet.tmp-*
 
 clean: ## Remove what the chain built, keep downloads

@@ -10,7 +10,7 @@ import numpy as np
 from common.errors import ChainError
 from dataset.crop_store import Crops
 from dataset.crops import SUFFIX, open_crops
-from reporting.collect import Configuration
+from reporting.configuration import Configuration
 
 SHOWN = 100
 QUALITY = 88  # JPEG: a crop is about 4 kB

@@ -1,161 +1,110 @@
-"""The report's plots as PNG bytes, each for a light and for a dark page."""
+"""The report's plots: ROC curves and distances of a group's configurations."""
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
-
-import matplotlib
-
-matplotlib.use("Agg")
 import numpy as np
-from matplotlib import pyplot
-from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
-from evaluation.metrics import FARS, roc
-from reporting.collect import Configuration
+from evaluation.metrics import FARS, far_name, roc
+from reporting.cells import percent
+from reporting.configuration import Configuration
+from reporting.drawing import BOTTOM, TOP, Mark, Plot, Shape, Tick, across, path, steps, up
 
-STYLES = ("-", "--", ":", "-.")
-
-
-class Theme(NamedTuple):
-    """Colours of a page; ``lines`` are told apart by colour-blind readers (Okabe and Ito)."""
-
-    paper: str
-    ink: str
-    grid: str
-    mark: str
-    lines: tuple[str, ...]
+LEAST_BINS, MOST_BINS = 20, 60
 
 
-LIGHT = Theme(
-    "#ffffff", "#1c2430", "#d9dee5", "#b3123a",
-    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b87f00", "#56b4e9"),
-)  # fmt: skip
-DARK = Theme(
-    "#161b22", "#dce3ec", "#343c48", "#ff7a93",
-    ("#56b4e9", "#ff9248", "#2fc79a", "#e79cc8", "#f0c04a", "#8ab4ff"),
-)  # fmt: skip
-COLOURS = len(LIGHT.lines)
+def by_series(configurations: list[Configuration]) -> dict[str, list[Configuration]]:
+    """Return those with an outcome by engine and precision: batch sizes give the same curve."""
+    found: dict[str, list[Configuration]] = {}
+    for c in configurations:
+        if c.outcome:
+            found.setdefault(c.series, []).append(c)
+    return found
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A plot that is drawn, as PNG bytes, when a light or a dark page asks for it; ``text``
-    describes it. The same input gives the same bytes.
-    """
-
-    draw: Callable[[Axes, Theme], None]
-    text: str
-
-    @cached_property
-    def light(self) -> bytes:
-        return _png(self.draw, LIGHT)
-
-    @cached_property
-    def dark(self) -> bytes:
-        return _png(self.draw, DARK)
+def _name(series: str, members: list[Configuration]) -> str:
+    return f"{series}, batch {', '.join(str(c['batch_size']) for c in members)}"
 
 
-def _png(draw: Callable[[Axes, Theme], None], theme: Theme) -> bytes:
-    style = {
-        "figure.facecolor": theme.paper,
-        "axes.facecolor": theme.paper,
-        "grid.color": theme.grid,
-        "axes.edgecolor": theme.grid,
-        "legend.frameon": False,
-        "font.size": 10,
-        "font.family": "DejaVu Sans",  # comes with matplotlib, so it looks the same everywhere
-        "axes.prop_cycle": matplotlib.cycler(color=theme.lines),
-        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), theme.ink),
+def roc_plot(configurations: list[Configuration]) -> Plot | None:
+    """ROC of all ``configurations`` with an outcome; None where no set has pairs of both kinds."""
+    curves = {
+        name: [(c, curve) for c in members if (curve := roc(c.outcome.distances, c.outcome.issame))]
+        for name, members in by_series(configurations).items()
     }
-    with matplotlib.rc_context(style):
-        figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
-        axes.grid(True, linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        draw(axes, theme)
-        file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
-        pyplot.close(figure)
-    return file.getvalue()
-
-
-def legend(axes: Axes) -> None:
-    """Name the curves above the axes, where nothing is hidden; long names get a line each."""
-    names = axes.get_legend_handles_labels()[1]
-    columns = 2 if len(names) > 1 and max(map(len, names)) < 44 else 1
-    axes.figure.legend(loc="outside upper left", ncols=columns, fontsize=8)
-
-
-def roc_plot(configurations: list[Configuration]) -> Picture | None:
-    """ROC of ``configurations`` with an outcome; None where no set has pairs of both kinds."""
-    curves = [(c, roc(c.outcome.distances, c.outcome.issame)) for c in configurations if c.outcome]
-    curves = [(c, curve) for c, curve in curves if curve]
-    if not curves:
+    every = [entry for entries in curves.values() for entry in entries]
+    if not every:
         return None
+    finest = min(1 / (~c.outcome.issame).sum() for c, _ in every)
+    lowest = min(1.0, *(curve.tar[curve.far <= finest].max() for _, curve in every))
+    floor = max(0.0, np.floor(lowest * 100 - 0.3) / 100)
 
-    def draw(axes: Axes, theme: Theme) -> None:
-        finest = min(1 / (~c.outcome.issame).sum() for c, _ in curves)
-        lowest = min(1.0, *(curve.tar[curve.far <= finest].max() for _, curve in curves))
-        for k, (c, curve) in enumerate(curves):
-            axes.step(
-                np.maximum(curve.far, finest / 10),  # zero has no place on this axis
-                curve.tar,
-                STYLES[k // COLOURS % len(STYLES)],
-                where="post",
-                label=c.label,
-                linewidth=1.8,
-            )
-        axes.set(
-            xscale="log", xlim=(finest * 0.8, 1), ylim=(max(0.0, lowest - 0.02), 1.003),
-            xlabel="false accept rate (share of different pairs accepted)",
-            ylabel="true accept rate",
-        )  # fmt: skip
-        for far in FARS:
-            if far >= finest:
-                axes.axvline(far, linewidth=0.7, linestyle=":", color=theme.ink)
-        legend(axes)
+    def x(far: np.ndarray | float) -> np.ndarray | float:
+        # Zero has no place on this axis.
+        return across(1 - np.log10(np.maximum(far, finest)) / np.log10(finest))
 
-    return Picture(draw, "ROC: true accept rate over false accept rate, logarithmic")
+    def y(tar: np.ndarray | float) -> np.ndarray | float:
+        return up((np.maximum(tar, floor) - floor) / (1 - floor))
 
-
-def histogram(c: Configuration) -> Picture:
-    """Distances of same and of different pairs with the mean threshold; ``c`` has an outcome."""
-    outcome = c.outcome
-
-    def draw(axes: Axes, theme: Theme) -> None:
-        edges = np.linspace(0, max(2.5, float(outcome.distances.max())), 61)
-        for kind, name in ((True, "same person"), (False, "different persons")):
-            chosen = outcome.distances[outcome.issame == kind]
-            axes.hist(chosen, edges, alpha=0.72, label=f"{name} ({len(chosen)})")
-        threshold = c["best_threshold"]
-        axes.axvline(
-            threshold, linestyle="--", color=theme.mark, label=f"threshold {threshold:.3f}"
-        )
-        axes.set(xlabel="squared distance of the pair", ylabel="pairs", xlim=(0, edges[-1]))
-        legend(axes)
-
-    return Picture(draw, f"Distances of same and different pairs, {c.label}")
+    decades = [far for far in (1.0, *FARS, 1e-5, 1e-6) if far >= finest * 0.999]
+    plot = Plot(
+        title="ROC",
+        text="True accept rate over false accept rate, logarithmic.",
+        x_label="false accept rate",
+        y_label="true accept rate, %",
+        x_ticks=[Tick(float(x(far)), "1" if far == 1 else far_name(far)) for far in decades],
+        y_ticks=[Tick(float(y(s)), f"{100 * s:.3g}") for s in steps(floor, 1, 5)],
+    )
+    for style, (name, entries) in enumerate(curves.items()):
+        for _, curve in entries:
+            plot.shapes.append(Shape(path(x(curve.far), y(curve.tar), True), "line", style))
+        if entries:
+            plot.legend.append(("line", style, _name(name, [c for c, _ in entries])))
+            known = [e for e in entries[0][0].accuracy["tar_at_far"] if e["tar"] is not None]
+            plot.marks += [Mark(float(x(e["far"])), float(y(e["tar"])), style) for e in known]
+            at = ", ".join(f"{percent(e['tar'])} at {far_name(e['far'])}" for e in known)
+            plot.text += f" {entries[0][0].label}: TAR {at or 'not given at any FAR'}."
+    return plot
 
 
-def folds_plot(configurations: list[Configuration]) -> Picture:
-    """Accuracy on each fold; every one of ``configurations`` has an accuracy."""
-
-    def draw(axes: Axes, theme: Theme) -> None:
-        width = 0.8 / len(configurations)
-        for k, c in enumerate(configurations):
-            accuracy = np.array(c["fold_accuracy"])
-            x = np.arange(1, len(accuracy) + 1) - 0.4 + (k + 0.5) * width
-            axes.plot(
-                x, accuracy, "osD^v<>"[k % 7], color=f"C{k % COLOURS}",
-                label=f"{c.label} (mean {accuracy.mean():.4f})",
-            )  # fmt: skip
-            axes.axhline(accuracy.mean(), color=f"C{k % COLOURS}", linewidth=0.9)
-        axes.set(xlabel="fold", ylabel="accuracy", xticks=np.arange(1, len(accuracy) + 1))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
-        legend(axes)
-
-    return Picture(draw, "Accuracy on each fold")
+def histogram(configurations: list[Configuration]) -> Plot | None:
+    """Distances of same and of different pairs: filled for the first of ``configurations`` with
+    an outcome, as outlines for each other engine and precision; with the first's threshold.
+    """
+    series = [members[0] for members in by_series(configurations).values()]
+    if not series:
+        return None
+    first, threshold = series[0], series[0]["best_threshold"]
+    bins = int(np.clip(len(first.outcome.issame) ** 0.5, LEAST_BINS, MOST_BINS))
+    edges = np.linspace(0, max(2.5, *(float(c.outcome.distances.max()) for c in series)), bins + 1)
+    counts = {
+        (k, same): np.histogram(c.outcome.distances[c.outcome.issame == same], edges)[0]
+        for k, c in enumerate(series)
+        for same in (True, False)
+    }
+    top = float(max(values.max() for values in counts.values()))
+    plot = Plot(
+        title="Distances of the pairs",
+        text=f"Histogram of the pairs' squared distances, {first.label}; "
+        f"threshold {threshold:.3f}.",
+        x_label="squared distance",
+        y_label="pairs",
+        x_ticks=[Tick(across(v / edges[-1]), f"{v:g}") for v in steps(0, edges[-1], 6)],
+        y_ticks=[Tick(up(v / top), f"{v:g}") for v in steps(0, top, 5)],
+    )
+    x = across(np.repeat(edges, 2) / edges[-1])
+    for (k, same), values in counts.items():
+        y = up(np.r_[0, np.repeat(values, 2), 0] / top)
+        kind = "same" if same else "different"
+        plot.shapes.append(Shape(path(x, y, False), f"{'outline' if k else 'area'} {kind}", k))
+        if k == 0:
+            name = "same person" if same else "different persons"
+            n = int(values.sum())
+            plot.legend.append((f"area {kind}", 0, f"{name} ({n:,})"))
+            if n:
+                middle = np.median(first.outcome.distances[first.outcome.issame == same])
+                plot.text += f" {n:,} pairs of {name}, median {middle:.2f}."
+    plot.legend.append(("threshold", 0, f"threshold {threshold:.3f}"))
+    if len(series) > 1:
+        plot.legend[0:0] = [("none", 0, f"filled: {first.series}")]
+        plot.legend += [("outline", k, c.series) for k, c in enumerate(series) if k]
+    at = float(across(threshold / edges[-1]))
+    plot.shapes.append(Shape(f"M{at:g} {TOP}V{BOTTOM}", "threshold", 0))
+    return plot
