@@ -35,7 +35,7 @@ def card(folder: Path) -> list[str]:
         older = min((accuracy, perf), key=lambda one: one["date"])
         accuracy, perf = (None, perf) if older is accuracy else (accuracy, None)
         note = _field("note", "the other result here is older, and of another model or device")
-    lines = [_bold(heading(accuracy or perf or {}))]
+    lines = [_bold(line) for line in heading(accuracy or perf or {})]
     if accuracy:
         lines += accuracy_fields(accuracy)
     if perf:
@@ -45,8 +45,8 @@ def card(folder: Path) -> list[str]:
     return [*lines, *_field("files", f"{folder}/"), *_field("next", following)]
 
 
-def heading(result: dict[str, Any]) -> str:
-    """Return what was run, in 80 columns: network, set, engine, batch size, device."""
+def heading(result: dict[str, Any]) -> list[str]:
+    """Return what was run, in lines of 80: network, set, engine, batch size, device."""
     words = [result["engine"], result["precision"]]
     words += ["fused"] * (result.get("graph") == "fused") + ["AIPP"] * bool(result.get("aipp"))
     net, name = result["net"], result["checkpoint"].removeprefix("model_")
@@ -60,7 +60,7 @@ def heading(result: dict[str, Any]) -> str:
     if len(devices) > 1:
         device = f"{len(devices)} x {device}"
     text = " · ".join([*first, device])
-    return text if len(text) <= WIDTH else f"{' · '.join(first)}\n{' ' * LABEL}{device}"
+    return [text] if len(text) <= WIDTH else [" · ".join(first), " " * LABEL + device]
 
 
 def accuracy_fields(result: dict[str, Any]) -> list[str]:
