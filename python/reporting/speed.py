@@ -61,7 +61,7 @@ def _caption(members: list[Configuration]) -> str:
         return f"Speed-up and change of accuracy are against {timed[0]}"
     said = [f"Speed-up is against {timed[0]}"] if len(timed) > 1 else []
     said += [f"Change of accuracy is against {judged[0]}"] if len(judged) > 1 else []
-    return "; ".join(said)
+    return ". ".join(said)
 
 
 def _greatest(perf: dict[str, Any]) -> float:
@@ -117,10 +117,12 @@ def npu_variants(configurations: list[Configuration]) -> Table:
             own = (c["net"], c["device"]) == (guide["net"], guide["device"])
             known = guide["fps"].get(str(key[-1])) if own else None
             empty = dict.fromkeys(variants, Cell(NONE)) | {"guide": number(known, "d")}
-            fps = c.perf["throughput_fps"] / len(c.perf["devices"])
-            note = "" if is_steady(c.perf) else c.perf["throughput"]["verdict"]
-            rows.setdefault(key, empty)[c.variant] = number(fps, ".1f", note)
-    header = ["network", "data set", "chip", "precision", "batch", *variants, "guide's fps"]
+            row = rows.setdefault(key, empty | {"verdict": Cell("")})
+            row[c.variant] = number(c.perf["throughput_fps"] / len(c.perf["devices"]), ".1f")
+            said = f"{c.variant} {c.perf['throughput']['verdict']}"
+            row["verdict"] = Cell("; ".join(filter(None, [row["verdict"].text, said])))
+    header = ["network", "data set", "chip", "precision", "batch"]
+    header += [*variants, "guide's fps", "verdict"]
     return Table(
         "On the NPU: device-only fps of one device",
         header,
