@@ -22,13 +22,18 @@ _IDENTITY = (
     "data_sha256",
     "model_sha256",
 )
-# What else is read of each, some of which records of earlier versions lack, and its kind.
-_MEASURED = {
+# What else is read of each, some of which records of earlier versions lack: its kind, or its keys.
+_POINT = ("threshold", "cosine", "far", "far_interval", "false_accepts", "different")
+_POINT += ("frr", "frr_interval", "false_rejects", "same")
+_MEASURED: dict[str, dict[str, type | tuple[str, ...]]] = {
     "accuracy": {
-        "accuracy": float, "accuracy_interval": dict, "operating_point": dict, "tar_at_far": list,
-        "deploy": str,
+        "accuracy": float, "accuracy_interval": ("low", "high"), "operating_point": _POINT,
+        "tar_at_far": list, "deploy": str,
     },
-    "perf": {"throughput_fps": float, "throughput": dict, "latency_ms": dict, "loop": int},
+    "perf": {
+        "throughput_fps": float, "throughput": ("verdict",), "latency_ms": ("median", "p99"),
+        "loop": int,
+    },
 }  # fmt: skip
 
 
@@ -86,7 +91,7 @@ def _load(folder: Path, data: Path) -> Configuration:
 def _check(record: dict[str, Any], path: Path) -> None:
     missing = [key for key in _IDENTITY if key not in record]
     kinds = _MEASURED[path.stem].items()
-    missing += [key for key, kind in kinds if not isinstance(record.get(key), kind)]
+    missing += [key for key, kind in kinds if not _is(record.get(key), kind)]
     # Without it a model for an NPU would be shown as one that it may not be.
     missing += ["graph"] if "aipp" in record and "graph" not in record else []
     if missing:
@@ -94,6 +99,12 @@ def _check(record: dict[str, Any], path: Path) -> None:
     for key in ("net", "checkpoint"):
         if not re.fullmatch(r"[\w.+@,-]+", str(record[key])):
             raise ChainError(f"{path} has a {key} that is not a name; make it again.")
+
+
+def _is(value: Any, kind: type | tuple[str, ...]) -> bool:
+    if isinstance(kind, type):
+        return isinstance(value, kind)
+    return isinstance(value, dict) and set(kind) <= value.keys()
 
 
 def groups(configurations: list[Configuration]) -> list[list[Configuration]]:

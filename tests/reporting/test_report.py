@@ -133,11 +133,12 @@ def test_missing_and_damaged_pieces_are_named(three, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("accuracy", "operating_point"), ("perf", "throughput"), ("perf", "loop")]
+    ("name", "key", "value"),
+    [("accuracy", "operating_point", None), ("perf", "throughput", {}), ("perf", "loop", "ten")],
 )
-def test_records_of_earlier_versions_are_left_out_and_named(copy, name, key):
+def test_records_of_earlier_versions_are_left_out_and_named(copy, name, key, value):
     folder = copy / "result/mobilefacenet_faces_openvino_fp32_bs4"
-    change(folder / f"{name}.json", **{key: None})
+    change(folder / f"{name}.json", **{key: value})
     report(copy)
     text = (copy / "result/report.md").read_text()
     assert f"{name}.json has no {key}; make it again with this version" in text
