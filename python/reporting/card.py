@@ -101,7 +101,7 @@ def accuracy_fields(result: dict[str, Any]) -> list[str]:
 
 def calibration(source: dict[str, Any]) -> str:
     """Return what a model was calibrated on, in words."""
-    own = ", the evaluation set itself, labels unused" if source["of_the_evaluation_set"] else ""
+    own = ", the evaluation set; labels unused" if source["of_the_evaluation_set"] else ""
     return f"calibrated on {source['images']} images of {source['set']}{own}"
 
 

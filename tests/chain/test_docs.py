@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from support.project import PYTHON, ROOT
+from support.project import PYTHON, ROOT, imported
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # English and Chinese pages that say the same.
@@ -35,16 +35,6 @@ def test_the_map_shows_exactly_the_doors_and_rooms_of_the_tree():
         assert (ROOT / name).exists() or "<" in name, name
 
 
-def imports(path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(node.module.split(".")[0])
-    return found
-
-
 def test_a_door_is_a_program_and_nobody_imports_one():
     doors = {path.stem: path for path in PYTHON.glob("*.py")}
     source = "\n".join(path.read_text() for path in MAKEFILES)
@@ -53,7 +43,7 @@ def test_a_door_is_a_program_and_nobody_imports_one():
         assert 'if __name__ == "__main__":' in path.read_text(), path
         assert f"python/{name}.py" in source, f"nothing runs {path}"
     for path in PYTHON.rglob("*.py"):
-        assert not imports(path) & set(doors), path
+        assert not imported(path) & set(doors), path
     for path in PYTHON.glob("*/*.py"):
         assert "if __name__" not in path.read_text(), f"{path} is in a room, but a program"
 

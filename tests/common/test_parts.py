@@ -1,27 +1,20 @@
 """The parts: what the code imports is in them, and a step has exactly those of what it imports."""
 
-import ast
 import re
 import sys
 
 import pytest
 
 from common import parts
-from support.project import PYTHON, ROOT, Project
+from support.project import PYTHON, ROOT, Project, imported
 
 PYTHONS = [(3, minor) for minor in range(10, 14)]
 
 
 def foreign(path) -> set[str]:
     """Return the top-level modules that ``path`` imports, which are neither Python's nor ours."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(node.module.split(".")[0])
     own = {entry.stem for entry in PYTHON.iterdir()}
-    return found - own - set(sys.stdlib_module_names)
+    return imported(path) - own - set(sys.stdlib_module_names)
 
 
 def test_every_import_has_one_part():

@@ -1,5 +1,6 @@
 """Where the project is, its modules run as make does, and copies of it for make."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -17,6 +18,17 @@ def run_module(
     """Run python/<module>.py as the Makefile does; the caller checks the status."""
     command = [sys.executable, str(PYTHON / f"{module}.py"), *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level modules that the file ``path`` imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.split(".")[0])
+    return found
 
 
 def expect_error(result: subprocess.CompletedProcess, *fragments: str) -> None:
