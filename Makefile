@@ -127,6 +127,12 @@ $(QUANTIZED)/model.xml $(QUANTIZED_DEMO)/model.xml: %/model.xml: $(MODEL)_bs1_$(
 	$(STEP_ALONE) quantize $@ python/quantize.py --onnx $< --data $(DATA) --calibration $(CALIBRATION) \
 		$(MIN_COSINE) --out $*
 
+# ---- ONNX of batch size 1 -> model for ncnn, which has no batches
+
+NCNN := $(MODEL)_$(STAGE)_ncnn
+$(NCNN)/model.param: $(MODEL)_bs1_$(STAGE).onnx $(call beside,$(NCNN)/model.bin $(NCNN)/ncnn.json) $(call by,convert_ncnn)
+	$(STEP) pnnx $@ python/convert_ncnn.py --onnx $< --baseline $(MODEL)_baseline.npy --out $(@D)
+
 # ---- On an NPU: ONNX -> .om; crops -> one .bin an image and view
 
 AIS := $(or $(AIS_PYTHON),$(DETECTED_AIS_PYTHON),$(PY))
@@ -181,6 +187,9 @@ INFERRED := embeddings.npy
 RUN_MODEL := $(MODEL)_bs%_$(STAGE).onnx
 ifeq ($(PRECISION),int8)
 RUN_MODEL := $(QUANTIZED)/model.xml
+endif
+ifeq ($(ENGINE),ncnn)
+RUN_MODEL := $(NCNN)/model.param
 endif
 CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $(SIZE) $(EP:%=--provider %) \
 	$(THREADS:%=--threads %) $(STREAMS:%=--streams %) $(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) \
@@ -239,7 +248,7 @@ $(ABLE): $(if $(FILES_ENGINE),$(AIS_STAMP)) $(call by,check_engine $(ENGINE_MODU
 		$(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) \
 		$(if $(FILES_ENGINE),--ais-python $(call quote,$(AIS))) --out $@
 # The doors of the chain that need more than every step does.
-CHAIN := $(if $(ONNX),adopt_onnx,export_onnx networks/$(NET)) simplify_onnx $(ENGINE_MODULE) $(if $(filter int8,$(PRECISION)),quantize)
+CHAIN := $(if $(ONNX),adopt_onnx,export_onnx networks/$(NET)) simplify_onnx $(ENGINE_MODULE) $(if $(filter int8,$(PRECISION)),quantize) $(if $(filter ncnn,$(ENGINE)),convert_ncnn)
 CHAIN_PARTS := $(call parts_of,$(CHAIN))
 READY := $(DATA) $(MODEL_SOURCE) $(ABLE)
 

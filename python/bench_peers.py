@@ -18,7 +18,7 @@ from common.files import write_json
 from common.progress import progress
 from dataset.crops import first_batch, open_crops
 from inference import configuration
-from onnx_graph import flops, store
+from onnx_graph import derived, flops, store
 from onnx_graph.parity import compare
 
 EAGER = "PyTorch, eager"
@@ -39,10 +39,12 @@ def backends_of(args: argparse.Namespace, plain: Path, batch_size: int) -> list[
     for given in dict.fromkeys(args.ours):
         precision, _, name = given.partition("=")
         path = Path(name)
-        # A quantized model has no batch size of its own.
-        if path.suffix != ".onnx" or flops.batch_size(path) == batch_size:
-            ours = {"precision": precision, "ours": True, **common}
-            found.append(Backend(f"this project, {precision}", "engine", path, **ours))
+        kind = derived.kind_of(path)
+        engine = "ncnn" if kind is derived.NCNN else "openvino"
+        # A derived model has no batch size of its own.
+        if kind or flops.batch_size(path) == batch_size:
+            ours = {"precision": precision, "engine": engine, "ours": True, **common}
+            found.append(Backend(f"this project, {engine} {precision}", "engine", path, **ours))
     return found
 
 

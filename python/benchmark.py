@@ -14,8 +14,7 @@ from dataset.crops import first_batch
 from inference import configuration
 from inference.disturbance import STEADY, refuse_unless_steady
 from inference.timing import measure
-from onnx_graph import flops
-from quantization import quantized_model
+from onnx_graph import derived, flops
 
 PEAK_SECONDS = 0.5
 
@@ -88,8 +87,8 @@ def of_peak(model: Path, record: dict[str, Any], best: dict[str, Any]) -> dict[s
 
 def gflop_per_image(model: Path) -> float:
     """Return 10^9 operations that the convolutions and products of ``model`` take for an image."""
-    if model.suffix == ".xml":
-        return quantized_model.read(model)["gflop_per_image"]
+    if derived.kind_of(model):
+        return derived.read(model)["gflop_per_image"]
     return flops.count(model) / flops.batch_size(model) / 1e9
 
 

@@ -24,7 +24,8 @@ from common.files import write_json
 from common.machine import versions
 from dataset import preprocessing
 from onnx_graph import flops, store
-from quantization import quantized_model, sensitivity
+from onnx_graph.derived import OPENVINO_INT8, checksum
+from quantization import sensitivity
 from quantization.calibration import SEED, load, split
 
 # Images that tell which layers lose most; the ranking settles with a few.
@@ -168,24 +169,24 @@ def write(folder: Path, model: openvino.Model, report: dict[str, Any]) -> None:
     or no layer is left to quantize.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (quantized_model.GRAPH, quantized_model.WEIGHTS):
+    for name in (OPENVINO_INT8.graph, OPENVINO_INT8.weights):
         (folder / name).unlink(missing_ok=True)
     held = report["held_out"]
     if held["mean_cosine"] < held["required_mean_cosine"] or not report["quantized_layers"]:
-        write_json(folder / quantized_model.REPORT, report)
+        write_json(folder / OPENVINO_INT8.report, report)
         raise ChainError(
             f"INT8 does not keep the mean cosine of {held['required_mean_cosine']} with fp32 that "
             f"is required: it is {held['mean_cosine']:.4f} with {report['quantized_layers']} "
-            f"layers in INT8; see {folder / quantized_model.REPORT}, give another CALIB=, or "
+            f"layers in INT8; see {folder / OPENVINO_INT8.report}, give another CALIB=, or "
             "choose PRECISION=bf16 or fp32."
         )
     with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as name:
         made = Path(name)
-        openvino.save_model(model, str(made / quantized_model.GRAPH), compress_to_fp16=False)
-        report["model_sha256"] = quantized_model.checksum(made)
-        write_json(folder / quantized_model.REPORT, report)
-        (made / quantized_model.WEIGHTS).replace(folder / quantized_model.WEIGHTS)
-        (made / quantized_model.GRAPH).replace(folder / quantized_model.GRAPH)
+        openvino.save_model(model, str(made / OPENVINO_INT8.graph), compress_to_fp16=False)
+        report["model_sha256"] = checksum(made, OPENVINO_INT8)
+        write_json(folder / OPENVINO_INT8.report, report)
+        (made / OPENVINO_INT8.weights).replace(folder / OPENVINO_INT8.weights)
+        (made / OPENVINO_INT8.graph).replace(folder / OPENVINO_INT8.graph)
 
 
 if __name__ == "__main__":

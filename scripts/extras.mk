@@ -91,12 +91,13 @@ endif
 bench-fuse: $(MODEL)_bs$(BS)_sim.onnx $(MODEL)_bs$(BS)_fused.onnx | $(call needs,bench_fuse) ## Time the graph with and without the rewrite, in turn
 	$(STEP_ALONE) bench-fuse $(MODEL)_bs$(BS) python/bench_fuse.py $(LOOP:%=--loop %) $^
 
-# The demo's model at the batch sizes of a camera and of a server, at each precision of OpenVINO.
+# The demo's model at batch sizes of a camera and of servers, at each precision of OpenVINO and in ncnn.
 PEERS := result/bench_peers.json
-PEER_BATCHES := 1 16
+PEER_BATCHES := 1 16 64
 PEER_PRECISIONS := $(filter fp% bf% int%,$(ENGINE.openvino))
 PEER_MODELS := $(foreach size,$(PEER_BATCHES),$(patsubst %,%=$(MODEL)_bs$(size)_$(STAGE).onnx,$(filter-out int8,$(PEER_PRECISIONS))))
 PEER_MODELS += $(patsubst %,%=$(QUANTIZED_DEMO)/model.xml,$(filter int8,$(PEER_PRECISIONS)))
+PEER_MODELS += fp32=$(NCNN)/model.param
 PEER_STAMP := result/.stamp/bench_peers
 $(eval $(call stamp,$(PEER_STAMP),NET=$(NET) $(PEER_MODELS) THREADS=$(THREADS),))
 
@@ -104,8 +105,8 @@ bench-peers: $(DEMO_DATA) $(DEMO_WEIGHTS) ## Eager PyTorch, ONNX Runtime, OpenVI
 	@+$(MAKE) --no-print-directory $(PEERS) $(DEMO) ENGINE=openvino PRECISION=fp32 BATCHES="$(PEER_BATCHES)" BS=1
 	@$(RUN_DOOR) python/show.py --table peers $(PEERS)
 ifeq ($(WEIGHTS),$(DEMO_WEIGHTS))
-$(PEERS): $(PEER_BATCHES:%=$(MODEL)_bs%.onnx) $(sort $(filter %.onnx %.xml,$(subst =, ,$(PEER_MODELS)))) $(LABELS) \
-		$(PEER_STAMP) $(call by,bench_peers engines/openvino networks/$(NET))
+$(PEERS): $(PEER_BATCHES:%=$(MODEL)_bs%.onnx) $(sort $(filter %.onnx %.xml %.param,$(subst =, ,$(PEER_MODELS)))) $(LABELS) \
+		$(PEER_STAMP) $(call by,bench_peers engines/openvino engines/ncnn networks/$(NET))
 	$(STEP_ALONE) bench-peers $@ python/bench_peers.py --net $(NET) --weights $(WEIGHTS) --crops $(CROPS) \
 		--plain $(PEER_BATCHES:%=$(MODEL)_bs%.onnx) --ours $(PEER_MODELS) $(THREADS:%=--threads %) --out $@
 endif
@@ -167,7 +168,7 @@ MADE_SETS := $(patsubst data/%_list.npy,data/%,$(wildcard data/*_list.npy))
 MADE_MODELS := $(patsubst %_baseline.npy,%,$(wildcard model/*_baseline.npy))
 PRODUCTS := $(foreach suffix,_crops _list.npy _unique.npy _npu _npu.json _npu_aipp _npu_aipp.json,$(MADE_SETS:%=%$(suffix)))
 PRODUCTS += $(DEMO_DATA) data/.stamp data/.*.tmp-* data/.*.old-*
-PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8,$(MADE_MODELS:%=%$(suffix)))
+PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8 _*_ncnn,$(MADE_MODELS:%=%$(suffix)))
 PRODUCTS += model/demo_*.pth model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock
 PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/report.html \
 	result/report.md result/log result/.stamp result/.lock

@@ -21,10 +21,10 @@ if [ ! -x "$venv/bin/python" ] && ! "$python" -m venv "$venv"; then
     fail "$python cannot make a virtual environment; install its venv module (Debian: python3-venv)."
 fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
-if [ "${part##*/}" = torch.txt ] && ! pip show -qq torch 2>/dev/null; then
+if [[ ${part##*/} == @(torch|pnnx).txt ]] && ! pip show -qq torch 2>/dev/null; then
     if [ -n "$torch_index" ]; then
         # Alone and before what it needs: a second index beside the first could bring other packages.
-        if ! pip install -qq --no-deps --index-url "$torch_index" -r "$part"; then
+        if ! pip install -qq --no-deps --index-url "$torch_index" -r "$root/requirements/torch.txt"; then
             fail "torch could not be installed from TORCH_INDEX_URL=$torch_index; check the address, or leave it out."
         fi
     elif [ "$(uname -s)" = Linux ]; then

@@ -16,8 +16,8 @@ from common.machine import versions
 class Backend(NamedTuple):
     """One way to run the network: ``kind`` names a function of this module.
 
-    ``model`` is an ONNX file of one batch size, or a checkpoint for PyTorch, or a quantized
-    model without a batch size of its own. ``ours`` tells the project from its peers.
+    ``model`` is an ONNX file of one batch size, or a checkpoint for PyTorch, or a derived model
+    without a batch size of its own. ``ours`` tells the project from its peers.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Backend(NamedTuple):
     threads: int
     precision: str = ""
     net: str = ""
+    engine: str = ""
     ours: bool = False
 
 
@@ -92,7 +93,7 @@ def _engine(backend: Backend) -> Loaded:
     options = engines.Options(
         precision=backend.precision, threads=backend.threads, batch_size=backend.batch_size
     )
-    engine = engines.load("openvino", backend.model, options)
+    engine = engines.load(backend.engine, backend.model, options)
     return Loaded(engine.run, engine.describe())
 
 

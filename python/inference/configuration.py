@@ -12,14 +12,13 @@ from common.machine import cpu_name, usable_cpus
 from dataset import preprocessing
 from dataset.crops import open_crops, set_name
 from dataset.preprocessing import Preprocessing
-from onnx_graph import store
-from quantization import quantized_model
+from onnx_graph import derived, store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that embedding and benchmark share to ``parser``."""
     parser.add_argument(
-        "--model", type=Path, required=True, help="ONNX file of this batch size, or quantized model"
+        "--model", type=Path, required=True, help="ONNX file of this batch size, or derived model"
     )
     parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--engine", required=True, help="engine name")
@@ -65,8 +64,8 @@ def load_engine(args: argparse.Namespace, throughput: bool) -> engines.Engine:
         npu=args.npu,
         mode=args.mode,
     )
-    if args.model.suffix == ".xml":
-        quantized_model.read(args.model)
+    if derived.kind_of(args.model):
+        derived.read(args.model)
     engine = engines.load(args.engine, args.model, options)
     batch_size = engine.describe()["batch_size"]
     if batch_size != args.batch_size:
@@ -75,29 +74,29 @@ def load_engine(args: argparse.Namespace, throughput: bool) -> engines.Engine:
 
 
 def metadata(model: Path) -> dict[str, str]:
-    """Return what the ONNX file or quantized model ``model`` says of its origin."""
-    if model.suffix == ".xml":
-        return quantized_model.read(model)["source"]
+    """Return what the ONNX file or derived model ``model`` says of its origin."""
+    if derived.kind_of(model):
+        return derived.read(model)["source"]
     return store.metadata(store.load_graph(model))
 
 
 def preprocessing_of(model: Path) -> Preprocessing:
-    """Return what the ONNX file or quantized model ``model`` records of its input."""
+    """Return what the ONNX file or derived model ``model`` records of its input."""
     return preprocessing.of_metadata(metadata(model), model)
 
 
 def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
     """Return what produces a result: net, set, engine, what it really uses, checksums.
 
-    For a quantized model also how it was calibrated and how near it came.
+    Of a derived model also what its record sums up: calibration, parity.
     """
     used = engine.describe()
     model = metadata(args.model)
     extra = {key: used[key] for key in ("streams", "layers") if key in used}
-    if args.model.suffix == ".xml":
-        report = quantized_model.read(args.model)
+    if kind := derived.kind_of(args.model):
+        report = derived.read(args.model)
         checksum = report["model_sha256"]
-        extra["quantized"] = {key: report[key] for key in quantized_model.SUMMARY}
+        extra[kind.key] = {key: report[key] for key in kind.summary}
     else:
         checksum = sha256(args.model)
     return extra | {

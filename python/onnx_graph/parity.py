@@ -66,11 +66,21 @@ def run_onnx(path: Path, batch: np.ndarray) -> np.ndarray:
 def gate(path: Path, baseline: np.ndarray, stage: str) -> dict[str, float]:
     """Run ``path`` on ``images`` in the form it records; compare with ``baseline``, float32 (4, D).
 
-    Returns what ``compare`` does. Raises ``ChainError`` naming ``stage`` where the cosine is
-    below 0.99999 or the relative error above 1e-4 for any row.
+    Returns and raises what ``check`` does.
     """
     metadata = store.metadata(store.load_graph(path))
     output = run_onnx(path, images(preprocessing.of_metadata(metadata, path)))
+    return check(output, baseline, stage, metadata)
+
+
+def check(
+    output: np.ndarray, baseline: np.ndarray, stage: str, metadata: dict[str, str]
+) -> dict[str, float]:
+    """Compare ``output``, (B, D) for ``images`` repeated, with ``baseline``, float32 (4, D).
+
+    Returns what ``compare`` does. Raises ``ChainError`` naming ``stage``, of a file with this
+    ``metadata``, where the cosine is below 0.99999 or the relative error above 1e-4 for any row.
+    """
     result = compare(baseline[np.arange(len(output)) % IMAGES], output)
     # Written so that NaN fails too.
     if not (

@@ -28,9 +28,11 @@ def parity(configurations: list[Configuration], model: Path) -> Table:
         if quantized := c.identity.get("quantized"):
             held = quantized["held_out"]
             stages[f"fp32 and INT8, {held['images']} images of {held['set']} held out"] = held
+        if converted := c.identity.get("converted"):
+            stages["PyTorch and ncnn's form"] = converted["parity"]
         for stage, found in stages.items():
-            # An INT8 model serves every batch size.
-            size = None if "INT8" in stage else c["batch_size"]
+            # A model of its own for the runtime serves every batch size.
+            size = None if "INT8" in stage or "ncnn" in stage else c["batch_size"]
             note = c.calibration if "INT8" in stage else ""
             rows[c["checkpoint"], c["weights_sha256"], size, stage] = [
                 Cell(c["checkpoint"], note=c.demo),

@@ -4,6 +4,12 @@ from typing import Any
 
 from common.table import aligned
 
+LEGEND = (
+    "x PEER: how many times as fast as it, in the same round. cosine: the least one",
+    "between an embedding and that of eager PyTorch; these weights are random. of peak:",
+    "of what direct convolution reaches at most; ncnn's (Winograd) multiplies less and may",
+    "pass it.",
+)
 # Views of LFW's 12,000 entries, and of the 7,701 different pictures among them.
 LFW_VIEWS, LFW_DIFFERENT_VIEWS = 24_000, 15_402
 
@@ -81,6 +87,4 @@ def text(result: dict[str, Any]) -> str:
         lines += ["", size_table(size)]
         lines += ["", *lfw_job(size)]
         lines += [f"Not measured: {reason}" for reason in size["unavailable"].values()]
-    lines += ["", "x PEER: how many times as fast as it, in the same round. cosine: the least one"]
-    lines.append("between an embedding and that of eager PyTorch; these weights are random.")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *LEGEND])

@@ -65,9 +65,9 @@ def test_peers_in_a_short_real_run(tiny, ready, tmp_path):
     names = [row["name"] for row in size["rows"]]
     assert names == [
         *("PyTorch, eager", "ONNX Runtime", "OpenVINO", "OpenVINO, fp32"),
-        "this project, fp32",
+        "this project, openvino fp32",
     ]
-    assert [*size["unavailable"]] == ["this project, int4"]
+    assert [*size["unavailable"]] == ["this project, openvino int4"]
     rates = {row["name"]: np.array(row["fps_rounds"]) for row in size["rows"]}
     for row in size["rows"]:
         assert len(rates[row["name"]]) == 3
@@ -79,8 +79,8 @@ def test_peers_in_a_short_real_run(tiny, ready, tmp_path):
     assert result["machine"]["cpu"]
     shown = run_module("show", "--table", "peers", out)
     assert shown.returncode == 0, shown.stderr
-    assert "| this project, fp32 |" in shown.stdout
-    assert "Not measured: this project, int4 cannot run x.xml" in shown.stdout
+    assert "| this project, openvino fp32 |" in shown.stdout
+    assert "Not measured: this project, openvino int4 cannot run x.xml" in shown.stdout
     assert f"{size['rows'][-1]['fps']['median']:.1f} (" in shown.stdout
 
 

@@ -518,11 +518,15 @@ def test_a_misspelt_variable_stops_at_once(built: Project, inputs: Path, given: 
         ("openvino", "EP=CPUExecutionProvider", "choose ENGINE=onnxruntime"),
         ("openvino", "CALIB=faces.bin", "PRECISION=int8"),
         ("onnxruntime", "CALIB=faces.bin", "choose ENGINE=openvino"),
-        ("onnxruntime", "STREAMS=2", "choose ENGINE=openvino"),
+        ("onnxruntime", "STREAMS=2", "choose ENGINE=ncnn or ENGINE=openvino"),
         ("onnxruntime", "DEVICE=0", "EP=CANNExecutionProvider"),
-        ("torch", "STREAMS=2", "choose ENGINE=openvino"),
-        ("ascend", "STREAMS=2", "choose ENGINE=openvino"),
-        ("ascend", "THREADS=2", "choose ENGINE=onnxruntime or ENGINE=openvino or ENGINE=torch"),
+        ("torch", "STREAMS=2", "choose ENGINE=ncnn or ENGINE=openvino"),
+        ("ascend", "STREAMS=2", "choose ENGINE=ncnn or ENGINE=openvino"),
+        (
+            "ascend",
+            "THREADS=2",
+            "choose ENGINE=ncnn or ENGINE=onnxruntime or ENGINE=openvino or ENGINE=torch",
+        ),
     ],
 )
 def test_what_an_engine_does_not_take_is_refused(

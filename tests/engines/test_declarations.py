@@ -21,7 +21,7 @@ VALUES = {
     "mode": "eager",
     "ais_python": sys.executable,
 }
-NAMES = ("ascend", "onnxruntime", "openvino", "torch")
+NAMES = ("ascend", "ncnn", "onnxruntime", "openvino", "torch")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_every_engine_has_a_line_and_every_line_an_engine():
 
 def test_the_defaults():
     first = {name: line.precisions[0] for name, line in engines.declared().items()}
-    assert first == {"ascend": "fp16", "onnxruntime": "fp32", "openvino": "fp32", "torch": "fp32"}
+    assert first == dict.fromkeys(NAMES, "fp32") | {"ascend": "fp16"}
     assert engines.Options().precision == "fp32"
     assert set(engines.Options()[1:]) == {None}
     lines = re.findall(r"(?m)^ENGINE\.\w+", (PYTHON / "engines/engines.mk").read_text("utf-8"))

@@ -14,7 +14,8 @@ from common.errors import ChainError
 from dataset import verification_bin
 from dataset.preprocessing import Preprocessing
 from engines.openvino import check
-from quantization import calibration, quantized_model, sensitivity
+from onnx_graph import derived
+from quantization import calibration, sensitivity
 from support.project import Project, expect_error, run_module
 
 
@@ -91,7 +92,7 @@ def test_int8_is_int8_at_any_batch_size(ready: Path, made: Path, images: np.ndar
 
 
 def test_the_report(ready: Path, made: Path, tiny: Path):
-    report = quantized_model.read(made / "model.xml")
+    report = derived.read(made / "model.xml")
     assert report == json.loads((made / "quant.json").read_text())
     assert report["source"]["net"] == "mobilefacenet"
     assert report["calibration"]["set"] == report["held_out"]["set"] == "faces"
@@ -166,12 +167,12 @@ def test_the_search_keeps_no_more_than_it_must(monkeypatch):
 def test_files_that_do_not_belong_together_are_refused(made: Path, tmp_path: Path):
     for name in ("model.xml", "model.bin", "quant.json"):
         (tmp_path / name).write_bytes((made / name).read_bytes())
-    quantized_model.read(tmp_path / "model.xml")
+    derived.read(tmp_path / "model.xml")
     weights = bytearray((tmp_path / "model.bin").read_bytes())
     weights[1000] ^= 1
     (tmp_path / "model.bin").write_bytes(weights)
     with pytest.raises(ChainError, match="make quantize"):
-        quantized_model.read(tmp_path / "model.xml")
+        derived.read(tmp_path / "model.xml")
 
 
 def test_accuracy_on_lfw(project: Project, shared: Path):

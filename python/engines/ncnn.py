@@ -1,0 +1,83 @@
+"""ncnn on the CPU, with Winograd's convolution: fewer multiplications than direct convolution."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import ncnn
+import numpy as np
+
+import engines
+from common.errors import ChainError
+from common.machine import cpu_name, physical_cores, versions
+
+
+class Engine(engines.Engine):
+    """Images on threads of their own, or all threads on one image, whichever leaves none idle.
+
+    ncnn has no batches: the images of one go through the network side by side, ``streams`` at a
+    time. For the least latency of a batch of fewer images than threads, all threads take one.
+    """
+
+    def __init__(self, model: Path, options: engines.Options) -> None:
+        threads = options.threads or physical_cores()
+        together = options.streams or threads
+        if options.streams is None and (options.batch_size or 1) < threads:
+            together = 1
+        if together > threads:
+            raise ChainError(
+                f"STREAMS={together} is more than the {threads} threads; give more THREADS=."
+            )
+        self._precision, self._batch_size = options.precision, options.batch_size
+        self._each, self._together = threads // together, together
+        self._net = _load(model, options.precision, self._each)
+        (self._input,), (self._output,) = self._net.input_names(), self._net.output_names()
+        self._workers = ThreadPoolExecutor(together)
+        # While the last images of a batch end, the first of the next begin.
+        self.infer_requests = 2 if options.streams is not None else 1
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        return self.finish(self.start(batch))
+
+    def start(self, batch: np.ndarray) -> list[Future]:
+        return [self._workers.submit(self._embed, image) for image in batch]
+
+    def finish(self, started: list[Future]) -> np.ndarray:
+        return np.stack([future.result() for future in started])
+
+    def _embed(self, image: np.ndarray) -> np.ndarray:
+        extractor = self._net.create_extractor()
+        extractor.input(self._input, ncnn.Mat(np.ascontiguousarray(image)))
+        status, output = extractor.extract(self._output)
+        if status:
+            raise ChainError(f"ncnn could not run the network (status {status}).")
+        return np.array(output).ravel()
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "batch_size": self._batch_size,
+            "provider": "ncnn",
+            "device": cpu_name(),
+            "precision": self._precision,
+            "threads": self._each * self._together,
+            "streams": self._together,
+            "versions": versions("ncnn", "numpy"),
+        }
+
+
+def _load(model: Path, precision: str, threads: int) -> ncnn.Net:
+    """Return the network of the files ``model`` (.param) and model.bin beside it."""
+    net = ncnn.Net()
+    options = net.opt
+    # Chosen here, not left to what the processor has.
+    options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+    options.use_bf16_storage = precision == "bf16"
+    options.use_winograd_convolution = options.use_sgemm_convolution = True
+    options.use_packing_layout = True
+    options.use_vulkan_compute = False
+    options.num_threads = threads
+    # Threads that wait for work would take the time of those that have some.
+    options.openmp_blocktime = 0
+    if net.load_param(str(model)) or net.load_model(str(model.with_suffix(".bin"))):
+        raise ChainError(f"ncnn cannot load {model}; remove {model.parent} and run make again.")
+    return net
