@@ -7,7 +7,7 @@ from common.errors import exit_with
 from common.records import read_json
 from reporting import guide_table, peers_table, set_table
 from reporting.card import card
-from reporting.terminal import lines_of
+from reporting.terminal import fastest_lines, lines_of
 
 DEMO = """
 The demo's weights are random and its pairs are made up: its accuracy checks the
@@ -25,12 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", nargs="*", type=Path, help="JSON files of results")
     parser.add_argument(
-        "--table", choices=("batches", "sets", "peers"), help="one table instead of lines for each"
+        "--table", choices=("batches", "engines", "peers", "sets"), help="one table instead of lines for each"
     )
     parser.add_argument("--demo", action="store_true", help="what a demonstration means")
     args = parser.parse_args()
     if args.table == "batches":
         print(guide_table.text([path.parent for path in args.results]))
+    elif args.table == "engines":
+        print(*fastest_lines([read_json(path) for path in args.results]), sep="\n")
     elif args.table == "sets":
         print(set_table.text([read_json(path) for path in args.results]))
     elif args.table == "peers":

@@ -71,8 +71,19 @@ doctor: ## Check all that ENGINE needs, with a remedy for each fault
 
 .PHONY: tune tune-all profile bench-fuse bench-peers bench-chain gpu-table peak
 
-tune: $(RUN)_bs$(BS)/tune.json ## Find threads and streams for BS; accuracy and perf then use them
+# Without ENGINE= every engine that could do this on a CPU, one after the other, then compared.
+ENGINES := $(sort $(patsubst ENGINE.%,%,$(filter ENGINE.%,$(.VARIABLES))))
+could = $(and $(filter arrays,$(ENGINE.$(1))),$(filter $(PRECISION),$(ENGINE.$(1))),$(if $(STREAMS),$(filter STREAMS,$(ENGINE.$(1))),yes))
+TUNED := $(foreach engine,$(filter-out torch,$(ENGINES)),$(if $(call could,$(engine)),$(engine)))
+tune: ## Find threads and streams for BS, and the fastest engine; accuracy and perf then use them
+ifeq ($(filter file default,$(origin ENGINE)),)
+tune: $(RUN)_bs$(BS)/tune.json
 	@$(RUN_DOOR) python/show.py $^
+else
+tune:
+	@+for engine in $(TUNED); do $(MAKE) --no-print-directory tune ENGINE=$$engine PRECISION=$(PRECISION); done
+	@$(RUN_DOOR) python/show.py --table engines $(foreach ENGINE,$(TUNED),$(call run_on,$(SET))_bs$(BS)/tune.json)
+endif
 tune-all: $(BATCHES:%=$(RUN)_bs%/tune.json) ## The same for each of BATCHES
 	@$(RUN_DOOR) python/show.py $^
 profile: ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer

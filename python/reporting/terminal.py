@@ -55,6 +55,20 @@ def tune_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
+def fastest_lines(results: list[dict[str, Any]]) -> list[str]:
+    """Return which engine of several tune.json is the fastest, for throughput and for latency."""
+    lines = []
+    for mode, name in (("throughput", "many images"), ("latency", "one batch alone")):
+        order = sorted(results, key=lambda r: -r[mode]["fps"])
+        best = order[0]
+        others = ", ".join(f"{r['engine']} {r[mode]['fps']:.1f}" for r in order[1:])
+        lines.append(
+            f"fastest for {name}: ENGINE={best['engine']}, {best[mode]['fps']:.1f} images/s"
+            + (f" ({others})" if others else "")
+        )
+    return lines
+
+
 def quantization_lines(result: dict[str, Any]) -> list[str]:
     """Return how near a quantized model came to fp32, for the content of a quant.json."""
     held = result["held_out"]
