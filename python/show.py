@@ -25,7 +25,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", nargs="*", type=Path, help="JSON files of results")
     parser.add_argument(
-        "--table", choices=("batches", "engines", "peers", "sets"), help="one table instead of lines for each"
+        "--table",
+        choices=("batches", "engines", "peers", "sets"),
+        help="one table instead of lines for each",
     )
     parser.add_argument("--demo", action="store_true", help="what a demonstration means")
     args = parser.parse_args()

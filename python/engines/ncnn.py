@@ -15,26 +15,22 @@ from common.machine import cpu_name, physical_cores, versions
 class Engine(engines.Engine):
     """Images on threads of their own, or all threads on one image, whichever leaves none idle.
 
-    ncnn has no batches: the images of one go through the network side by side, ``streams`` at a
-    time. For the least latency of a batch of fewer images than threads, all threads take one.
+    ncnn has no batches: the images of ``streams`` batches go through the network side by side, as
+    many as there are threads. Where there are fewer images, several threads share one.
     """
 
     def __init__(self, model: Path, options: engines.Options) -> None:
-        threads = options.threads or physical_cores()
-        together = options.streams or threads
-        if options.streams is None and (options.batch_size or 1) < threads:
-            together = 1
-        if together > threads:
-            raise ChainError(
-                f"STREAMS={together} is more than the {threads} threads; give more THREADS=."
-            )
-        self._precision, self._batch_size = options.precision, options.batch_size
-        self._each, self._together = threads // together, together
+        threads, self._batch_size = options.threads or physical_cores(), options.batch_size
+        images = options.batch_size or 1
+        self._streams = options.streams or (1 if options.streams is None else -(-threads // images))
+        together = min(threads, self._streams * images)
+        self._precision, self._together = options.precision, together
+        self._each = threads // together
         self._net = _load(model, options.precision, self._each)
         (self._input,), (self._output,) = self._net.input_names(), self._net.output_names()
         self._workers = ThreadPoolExecutor(together)
         # While the last images of a batch end, the first of the next begin.
-        self.infer_requests = 2 if options.streams is not None else 1
+        self.infer_requests = self._streams + 1 if options.streams is not None else 1
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self.finish(self.start(batch))
@@ -60,7 +56,7 @@ class Engine(engines.Engine):
             "device": cpu_name(),
             "precision": self._precision,
             "threads": self._each * self._together,
-            "streams": self._together,
+            "streams": self._streams,
             "versions": versions("ncnn", "numpy"),
         }
 
@@ -76,8 +72,6 @@ def _load(model: Path, precision: str, threads: int) -> ncnn.Net:
     options.use_packing_layout = True
     options.use_vulkan_compute = False
     options.num_threads = threads
-    # Threads that wait for work would take the time of those that have some.
-    options.openmp_blocktime = 0
     if net.load_param(str(model)) or net.load_model(str(model.with_suffix(".bin"))):
         raise ChainError(f"ncnn cannot load {model}; remove {model.parent} and run make again.")
     return net
