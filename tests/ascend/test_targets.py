@@ -41,7 +41,9 @@ def host(tmp_path_factory, tiny):
     given = [f"DATA={tiny}/faces.bin", f"WEIGHTS={tiny}/mobilefacenet.pth", "NET=mobilefacenet"]
 
     def make(*arguments: str, ok: bool = True):
-        return project.make("BS=4", "BATCHES=4", "LOOP=2", "STRICT=0", *given, *arguments, ok=ok, env=chosen)
+        return project.make(
+            "BS=4", "BATCHES=4", "LOOP=2", "STRICT=0", *given, *arguments, ok=ok, env=chosen
+        )
 
     return project.root, make
 
