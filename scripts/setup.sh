@@ -20,7 +20,7 @@ fail() {
 }
 
 # Values, kinds and defaults by name; the names in the order of variables.mk.
-declare -A value kind given engine_words glibc
+declare -A value kind given engine_words glibc fastest
 names=()
 for word; do value[${word%%=*}]=${word#*=}; done
 comment=
@@ -39,6 +39,8 @@ while read -r name _ words; do
         engine_words[${name#ENGINE.}]=" $words "
     elif [[ $name == GLIBC.* ]]; then
         glibc[${name#GLIBC.}]=$words
+    elif [[ $name == FASTEST.* ]]; then
+        fastest[${name#FASTEST.}]=$words
     fi
 done <python/engines/engines.mk
 
@@ -130,7 +132,7 @@ if [ -n "$stale" ]; then
 fi
 
 # ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there; else
-# openvino, or where that has no wheel onnxruntime.
+# the fastest exact one for the network; where openvino has no wheel, onnxruntime.
 
 answer=() listing=
 ask_npu_smi() { # Its listing; fails where it does, or where the driver hangs for a minute.
@@ -173,6 +175,18 @@ find_ais_python() { # AIS_PYTHON, or the first interpreter that has ais_bench; f
     return 1
 }
 
+default_engine() { # The fastest in fp32; what is asked of openvino alone goes there.
+    local prefix
+    for prefix in "${!fastest[@]}"; do
+        if [[ ${value[NET]} == "$prefix"* && -z ${value[ONNX]} && ${value[PRECISION]:-fp32} == fp32 &&
+            -z ${value[CALIB]} && " $goals " != *" profile "* ]]; then
+            echo "${fastest[$prefix]}"
+            return
+        fi
+    done
+    echo openvino
+}
+
 engine=${value[ENGINE]}
 # An .om is for ascend, also where it is only converted.
 om_goals='' other_goals=''
@@ -187,8 +201,8 @@ if [ -z "$engine$other_goals" ]; then
     answer+=("ENGINE=ascend")
 fi
 if [ -z "$engine" ]; then
-    engine=openvino lacking='' machine=$(uname -m)
-    least=${glibc[openvino.$machine]:-}
+    engine=$(default_engine) lacking='' machine=$(uname -m)
+    least=${glibc[$engine.$machine]:-}
     if [ -n "$least" ]; then
         read -r _ has < <(getconf GNU_LIBC_VERSION 2>/dev/null) || has=
         if [ -n "$has" ] && ! sort -CV <<<"$least"$'\n'"$has"; then

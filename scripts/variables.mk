@@ -18,7 +18,7 @@ ONNX ?=
 BS ?= 16
 ## {numbers} Batch sizes of the -all targets
 BATCHES ?= 1 4 8 16 32 64
-## {engine} Engine; empty: ascend where there is an NPU, else openvino, or onnxruntime where that has no wheel
+## {engine} Engine; empty: ascend where there is an NPU, else the fastest exact one for NET: ncnn or openvino
 ENGINE ?= $(DETECTED_ENGINE)
 ## {precision} Arithmetic of the engine; empty: fp16 on an NPU, else fp32
 PRECISION ?= $(DEFAULT_PRECISION)

@@ -10,3 +10,8 @@ ENGINE.torch       := fp32 fp16 bf16  arrays  THREADS TORCH_DEVICE TORCH_MODE
 
 # The least glibc that an engine's wheel needs on a machine (uname -m) where others need less.
 GLIBC.openvino.aarch64 := 2.35
+
+# The fastest exact engine on a CPU, for networks whose name begins so; openvino for all others.
+# Measured by bench-peers, fp32, images a second: docs/benchmarks.md. 94 of the 98 3x3 convolutions
+# of an IR network have stride 1, where Winograd's takes less than half of the multiplications.
+FASTEST.ir := ncnn

@@ -28,17 +28,21 @@ class Engine(engines.Engine):
         self._each = threads // together
         self._net = _load(model, options.precision, self._each)
         (self._input,), (self._output,) = self._net.input_names(), self._net.output_names()
-        self._workers = ThreadPoolExecutor(together)
+        self._workers = ThreadPoolExecutor(together) if together > 1 else None
         # While the last images of a batch end, the first of the next begin.
         self.infer_requests = self._streams + 1 if options.streams is not None else 1
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self.finish(self.start(batch))
 
-    def start(self, batch: np.ndarray) -> list[Future]:
+    def start(self, batch: np.ndarray) -> list[Future] | np.ndarray:
+        if self._workers is None:
+            return np.stack([self._embed(image) for image in batch])
         return [self._workers.submit(self._embed, image) for image in batch]
 
-    def finish(self, started: list[Future]) -> np.ndarray:
+    def finish(self, started: list[Future] | np.ndarray) -> np.ndarray:
+        if self._workers is None:
+            return started
         return np.stack([future.result() for future in started])
 
     def _embed(self, image: np.ndarray) -> np.ndarray:

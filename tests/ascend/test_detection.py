@@ -82,7 +82,24 @@ def test_no_npu_smi(monkeypatch):
 
 
 def test_default_engine_without_an_npu():
-    assert setup() == ("ENGINE=openvino PRECISION=fp32", "")
+    assert mobile() == ("ENGINE=openvino PRECISION=fp32", "")
+
+
+def test_default_engine_is_the_fastest_exact_one_for_the_network():
+    for net in ("ir_se100", "ir50", "iresnet18"):
+        assert setup(NET=net) == ("ENGINE=ncnn PRECISION=fp32", "")
+        assert setup(NET=net, PRECISION="fp32") == ("ENGINE=ncnn", "")
+    # What openvino alone does goes there, and so does what nothing is known of.
+    assert setup(PRECISION="int8") == ("ENGINE=openvino", "")
+    assert setup(PRECISION="bf16") == ("ENGINE=openvino", "")
+    assert setup(ONNX=f"{ROOT}/Makefile", COLOUR="rgb", MEAN="0", SCALE="1")[0].split()[0] == (
+        "ENGINE=openvino"
+    )
+
+
+def mobile(*arguments: str, **values: str) -> tuple[str, str]:
+    """Ask of a network whose default engine is openvino."""
+    return setup(*arguments, NET="mobilefacenet", **values)
 
 
 def fake(folder: Path, **answers: str) -> str:
@@ -109,11 +126,11 @@ def test_default_engine_is_one_that_can_be_installed(
     monkeypatch, tmp_path, machine, getconf, engine
 ):
     monkeypatch.setenv("PATH", fake(tmp_path, uname=f"echo {machine}", getconf=getconf))
-    found, note = setup()
+    found, note = mobile()
     assert found == f"ENGINE={engine} PRECISION=fp32"
     said = "OpenVINO for aarch64 needs glibc 2.35, and this is 2." in note
     assert (said and "using ENGINE=onnxruntime" in note) == bool(note) == (engine != "openvino")
-    assert setup(ENGINE="openvino") == ("PRECISION=fp32", "")
+    assert mobile(ENGINE="openvino") == ("PRECISION=fp32", "")
 
 
 def words(*arguments: str, **values: str) -> set[str]:
@@ -135,25 +152,25 @@ def test_default_engine_on_an_npu(toolkit):
 
 def test_default_engine_says_why_it_is_not_the_npu(toolkit, tmp_path):
     toolkit(FAKE_NPU_SMI="fail")
-    found, note = setup()
+    found, note = mobile()
     assert "ENGINE=openvino" in found.split()
     assert "npu-smi info fails" in note and "make doctor" in note
     toolkit()
     # The unrelated package of that name.
     (tmp_path / "ais_bench").mkdir()
     toolkit(PYTHONPATH=str(tmp_path))
-    found, note = setup()
+    found, note = mobile()
     assert found.startswith("ENGINE=openvino") and "python3 has no ais_bench.infer" in note
     toolkit(PATH=f"{TOOLKIT / 'driver'}:/usr/bin:/bin", ASCEND_SET_ENV="/none/set_env.sh")
-    assert "/none/set_env.sh is not there" in setup()[1]
+    assert "/none/set_env.sh is not there" in mobile()[1]
     # A choice of one's own is not second-guessed.
-    assert setup(ENGINE="openvino") == ("PRECISION=fp32", "")
+    assert mobile(ENGINE="openvino") == ("PRECISION=fp32", "")
 
 
 def test_converting_is_for_ascend_on_any_host():
     project = Project.__new__(Project)
     project.root = ROOT
-    given = ("--dry-run", "om", "DATA=README.md", "WEIGHTS=LICENSE")
+    given = ("--dry-run", "om", "NET=mobilefacenet", "DATA=README.md", "WEIGHTS=LICENSE")
     plan = project.make(*given, "CHIP=310P3", "PRECISION=fp32").stdout
     assert "python/build_om.py" in plan and "--graph sim" in plan and "--precision fp32" in plan
     assert "_bs16_fp32.om" in plan and "--needed" not in plan

@@ -51,6 +51,7 @@ def planned(project: Project, *arguments: str) -> list[str]:
     [
         (["accuracy"], "core onnxruntime openvino torch"),
         (["accuracy", "ENGINE=onnxruntime"], "core onnxruntime torch"),
+        (["accuracy", "ENGINE=ncnn"], "core ncnn onnxruntime pnnx torch"),
         (["accuracy", "ENGINE=torch"], "core onnxruntime torch"),
         (["accuracy", "PRECISION=int8"], "core int8 onnxruntime openvino torch"),
         (["venv"], "core onnxruntime openvino torch"),
@@ -64,7 +65,7 @@ def planned(project: Project, *arguments: str) -> list[str]:
         ),
         (["convert-weights"], "core torch"),
         (["lint"], "dev"),
-        (["test"], "core demo dev download int8 onnxruntime openvino report torch"),
+        (["test"], "core demo dev download int8 ncnn onnxruntime openvino pnnx report torch"),
     ],
 )
 def test_a_goal_installs_what_it_uses(project: Project, goal: list[str], expected: str):
