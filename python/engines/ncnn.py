@@ -71,7 +71,7 @@ def _load(model: Path, precision: str, threads: int) -> ncnn.Net:
     options = net.opt
     # Chosen here, not left to what the processor has.
     options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
-    options.use_bf16_storage = precision == "bf16"
+    options.use_bf16_packed = options.use_bf16_storage = precision == "bf16"
     options.use_winograd_convolution = options.use_sgemm_convolution = True
     options.use_packing_layout = True
     options.use_vulkan_compute = False

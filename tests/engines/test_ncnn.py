@@ -1,6 +1,7 @@
 """ncnn: what pnnx makes is the network, in fp32, and images go through it side by side."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -138,6 +139,13 @@ def test_through_make(tiny: Path, tmp_path: Path):
     assert "  pnnx         model/mobilefacenet_fused_ncnn/model.param" in made
     assert "mobilefacenet · faces · ncnn fp32 · batch 4 · " in made
     assert project.make("accuracy", *given).stdout.startswith("accuracy: ")
+    # Without ENGINE= every engine that has the precision is tuned, then compared.
+    plan = project.make("-n", "tune", *(g for g in given if g != "ENGINE=ncnn")).stdout
+    tuned = re.findall(r"python/tune\.py .*--engine (\w+)", plan)
+    assert tuned == ["ncnn", "onnxruntime", "openvino"]
+    assert "--table engines" in plan
+    alone = project.make("-n", "tune", *given).stdout
+    assert re.findall(r"python/tune\.py .*--engine (\w+)", alone) == ["ncnn"]
     # One model for all batch sizes.
     plan = project.make("-n", "accuracy", *given, "BS=1").stdout
     assert "convert_ncnn" not in plan and "embed" in plan

@@ -88,6 +88,16 @@ def test_tune_writes_what_a_run_reads(ready: Path, tmp_path: Path):
         best = max(trial["fps"] for trial in chosen["trials"][mode])
         assert chosen[mode]["fps"] >= 0.98 * best
 
+    slower = tmp_path / "slower.json"
+    halved = {m: chosen[m] | {"fps": chosen[m]["fps"] / 2} for m in ("latency", "throughput")}
+    slower.write_text(json.dumps(chosen | halved | {"engine": "another"}))
+    said = run_module("show", "--table", "engines", slower, out).stdout.splitlines()
+    fps = chosen["throughput"]["fps"]
+    assert said[0] == (
+        f"fastest for many images: ENGINE=openvino, {fps:.1f} images/s (another {fps / 2:.1f})"
+    )
+    assert said[1].startswith("fastest for one batch alone: ENGINE=openvino, ")
+
     chosen["throughput"] |= {"streams": 1, "threads": 1}
     out.write_text(json.dumps(chosen))
     assert embed(ready, "openvino", 7, tmp_path, "--tuned", out).returncode == 0
