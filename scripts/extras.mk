@@ -73,8 +73,8 @@ doctor: ## Check all that ENGINE needs, with a remedy for each fault
 
 # Without ENGINE= every engine that could do this on a CPU, one after the other, then compared.
 ENGINES := $(sort $(patsubst ENGINE.%,%,$(filter ENGINE.%,$(.VARIABLES))))
-could = $(and $(filter arrays,$(ENGINE.$(1))),$(filter $(PRECISION),$(ENGINE.$(1))),$(if $(STREAMS),$(filter STREAMS,$(ENGINE.$(1))),yes))
-TUNED := $(foreach engine,$(filter-out torch,$(ENGINES)),$(if $(call could,$(engine)),$(engine)))
+tunable = $(and $(filter arrays,$(ENGINE.$(1))),$(filter $(PRECISION),$(ENGINE.$(1))),$(if $(STREAMS),$(filter STREAMS,$(ENGINE.$(1))),yes))
+TUNED := $(foreach engine,$(filter-out torch,$(ENGINES)),$(if $(call tunable,$(engine)),$(engine)))
 tune: ## Find threads and streams for BS, and the fastest engine; accuracy and perf then use them
 ifeq ($(filter file default,$(origin ENGINE)),)
 tune: $(RUN)_bs$(BS)/tune.json
