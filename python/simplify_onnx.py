@@ -1,11 +1,12 @@
 """ONNX -> onnxsim -> simplified ONNX; both are gated by parity with PyTorch first."""
 
 import argparse
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import onnx
-import onnxsim
 
 from common.errors import ChainError, exit_with
 from common.files import write_json
@@ -14,12 +15,26 @@ from onnx_graph import parity, store
 
 def simplify(path: Path) -> onnx.ModelProto:
     """Return the ONNX file ``path`` simplified by onnxsim, with the metadata of the original."""
+    onnxsim = _import_onnxsim()
     model = onnx.load(str(path))
     simplified, ok = onnxsim.simplify(model)
     if not ok:
         raise ChainError(f"onnxsim could not verify its simplification of {path}; report a bug.")
     store.set_metadata(simplified, store.metadata(model))
     return simplified
+
+
+def _import_onnxsim() -> ModuleType:
+    # It imports torch where that is, which takes two seconds, for what is not used here.
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None
+    try:
+        import onnxsim
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+    return onnxsim
 
 
 def main() -> None:
