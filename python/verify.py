@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from common.checksum import sha256
 from common.errors import ChainError, exit_with
 from common.records import read_json
 from dataset.crop_store import Crops, Plain
@@ -73,7 +72,7 @@ def main() -> None:
     pair = read_pair(args.a, args.b, args.detector)
     form = configuration.preprocessing_of(args.model)
     engine = configuration.load_engine(args, throughput=False)
-    measured = stored(args.accuracy, sha256(args.model))
+    measured = stored(args.accuracy, configuration.checksum(args.model))
     if args.threshold:
         threshold, source = _number(args.threshold), "THRESHOLD="
     elif measured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -49,6 +50,10 @@ def exit_with(main: Callable[[], None]) -> None:
         main()
     except ChainError as error:
         fail(str(error))
+    except BrokenPipeError:
+        # Whoever read has seen enough; nothing may be written at the end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         # Library-made OSErrors may carry no errno; their text is then all there is.
         said = f"{error.filename}: {error.strerror}" if error.filename else reason(error)

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.errors import ChainError
+from common.machine import usable_cpus
 
 if TYPE_CHECKING:  # the doctor reads the table where nothing is installed
     import numpy as np
@@ -144,6 +145,10 @@ def check(name: str, options: Options) -> None:
         asked = value is not None and (option, value) != ("streams", 0)
         if asked and variable not in variables:
             raise ChainError(f"{variable}= does nothing with ENGINE={name}; leave it out.")
+    if (options.threads or 0) > usable_cpus():
+        raise ChainError(
+            f"THREADS={options.threads} is more than the {usable_cpus()} CPUs usable here."
+        )
     module = _module(name)
     if hasattr(module, "check"):
         module.check(options)

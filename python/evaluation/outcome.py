@@ -54,6 +54,10 @@ def load_outcome(folder: Path, data: Path) -> Outcome:
     Raises ``ChainError`` where a file is missing, or where embeddings and labels do not give the
     accuracies that accuracy.json holds: they then come from different runs.
     """
+    if not folder.is_dir():
+        raise ChainError(
+            f"{folder} is no folder; name a result's folder, such as those in result/."
+        )
     result = read_json(folder / "accuracy.json")
     labels = data / f"{result['dataset']}_list.npy"
     for path in (folder / "embeddings.npy", labels):

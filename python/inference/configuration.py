@@ -73,6 +73,11 @@ def load_engine(args: argparse.Namespace, throughput: bool) -> engines.Engine:
     return engine
 
 
+def checksum(model: Path) -> str:
+    """Return ``model_sha256`` of records: of the ONNX file, or of a derived model's two files."""
+    return derived.read(model)["model_sha256"] if derived.kind_of(model) else sha256(model)
+
+
 def metadata(model: Path) -> dict[str, str]:
     """Return what the ONNX file or derived model ``model`` says of its origin."""
     if derived.kind_of(model):
@@ -95,10 +100,7 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
     extra = {key: used[key] for key in ("streams", "layers") if key in used}
     if kind := derived.kind_of(args.model):
         report = derived.read(args.model)
-        checksum = report["model_sha256"]
         extra[kind.key] = {key: report[key] for key in kind.summary}
-    else:
-        checksum = sha256(args.model)
     return extra | {
         "net": model["net"],
         "checkpoint": model["checkpoint"],
@@ -114,7 +116,7 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
         "preprocessing": preprocessing_of(args.model).record(),
         "dimension": int(model["dimension"]),
         # The graph names its weight file by content, so this covers the weights as well.
-        "model_sha256": checksum,
+        "model_sha256": checksum(args.model),
         "weights_sha256": model["weights_sha256"],
         "data_sha256": open_crops(args.crops).attrs["source_sha256"],
     }

@@ -143,7 +143,7 @@ def judge(
     if len(values) < BLOCKS or seconds < needed_s:
         verdict = INCOMPARABLE
         reasons.insert(
-            0, f"{len(values)} blocks in {seconds:.1f} s of the {BLOCKS} in {needed_s:g} s needed"
+            0, f"blocks: {len(values)} in {seconds:.1f} s, of {BLOCKS} in {needed_s:g} s needed"
         )
     return {
         "fps": middle,
@@ -175,8 +175,10 @@ def _reasons(spread: float, threads: int | None, found: dict[str, Any]) -> list[
 def refuse_unless_steady(figure: dict[str, Any]) -> None:
     """Raise ``ChainError`` with the reasons unless the verdict on ``figure`` is steady."""
     if figure["verdict"] != STEADY:
+        remedy = "run make perf again on a machine that does nothing else"
+        if figure["verdict"] == INCOMPARABLE:
+            remedy = "leave out LOOP="
         raise ChainError(
             f"STRICT=1 takes no throughput that is {figure['verdict']} "
-            f"({'; '.join(figure['reasons'])}); nothing was stored: run make perf again on a "
-            "machine that does nothing else."
+            f"({'; '.join(figure['reasons'])}); nothing was stored; {remedy}."
         )

@@ -83,12 +83,13 @@ def _measure(
 
 def in_blocks(seconds: np.ndarray, together: int) -> list[np.ndarray]:
     """Cut the ``seconds`` of each batch into five blocks of as many batches, a multiple of
-    ``together``; what is over at the beginning is left out. With fewer batches there are fewer.
+    ``together``. What is over is in the first: batches overlap, and no time may be left out. With
+    fewer batches there are fewer blocks.
     """
     rounds = max(1, len(seconds) // together)
     count = min(BLOCKS, rounds)
-    length = min(len(seconds), rounds // count * together)
-    return np.split(seconds[len(seconds) - count * length :], count)
+    length = rounds // count * together
+    return np.split(seconds, [len(seconds) - k * length for k in range(count - 1, 0, -1)])
 
 
 def latency(seconds: np.ndarray) -> dict[str, float]:

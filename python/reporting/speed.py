@@ -77,11 +77,13 @@ def _speed(c: Configuration, first: dict[str, Any] | None, top: float) -> list[C
     bar = Bar(*(100 * value / top for value in (fps, low, high)), not is_steady(perf))
     doubt = "" if is_steady(perf) and is_steady(first) else "doubtful"
     peak = perf.get("of_peak")
+    # The peak is direct convolution's, which multiplies more.
+    winograd = "Winograd" if peak is not None and peak > 1 else ""
     return [
         Cell(f"{fps:,.1f}", fps, span(perf), bar),
         Cell(run["verdict"], note="; ".join(run.get("reasons", []))),
         number(fps / first["throughput_fps"], ".2f", doubt),
-        Cell(NONE) if peak is None else Cell(f"{100 * peak:.0f} %", peak),
+        Cell(NONE) if peak is None else Cell(f"{100 * peak:.0f} %", peak, winograd),
         number(ms["median"], ".2f"),
         number(ms["p99"] if perf["loop"] >= RUNS_FOR_P99 else None, ".2f"),
     ]

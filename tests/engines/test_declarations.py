@@ -69,6 +69,12 @@ def test_every_option_is_some_engines_variable():
         assert any(takes(name, option) for name in NAMES), option
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if takes(n, "threads")])
+def test_more_threads_than_cpus_are_refused(name: str):
+    with pytest.raises(ChainError, match=r"THREADS=1000 is more than the \d+ CPUs usable here"):
+        engines.check(name, options(name, threads=1000))
+
+
 @pytest.mark.parametrize("option", VALUES)
 @pytest.mark.parametrize("name", NAMES)
 def test_an_option_is_taken_or_refused(name: str, option: str):

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 import engines
 from common.errors import ChainError
 from convert_ncnn import convert
+from dataset import verification_bin
 from onnx_graph import derived, parity
 from support.project import Project, expect_error, run_module
 from support.steps import embed
@@ -61,10 +62,12 @@ def test_the_record_and_nothing_else_beside_it(made: Path):
     ],
 )
 def test_embeddings_are_onnx_runtimes_however_it_is_run(
-    made: Path, ready: Path, options: dict, streams: int
+    made: Path, ready: Path, monkeypatch, options: dict, streams: int
 ):
     images = np.random.default_rng(3).normal(0, 1, (7, 3, 112, 112)).astype(np.float32)
     expected = parity.run_onnx(ready / "model_m_bs7_sim.onnx", images)
+    # However many CPUs this machine has.
+    monkeypatch.setattr(engines, "usable_cpus", lambda: 14)
     engine = load(made, batch_size=7, **options)
     found = parity.compare(expected, engine.run(images))
     assert found["min_cosine"] > 0.99999 and found["max_relative_error"] < 1e-4
@@ -139,6 +142,11 @@ def test_through_make(tiny: Path, tmp_path: Path):
     assert "  pnnx         model/mobilefacenet_fused_ncnn/model.param" in made
     assert "mobilefacenet · faces · ncnn fp32 · batch 4 · " in made
     assert project.make("accuracy", *given).stdout.startswith("accuracy: ")
+    for k, encoded in enumerate(verification_bin.read(tiny / "faces.bin").images[:2]):
+        (project.root / f"{k}.jpg").write_bytes(encoded)
+    verified = project.make("verify", *given, "A=0.jpg", "B=1.jpg").stdout
+    assert "of result/mobilefacenet_faces_ncnn_fp32_bs4/accuracy.json" in verified
+    assert "FAR there: " in verified and "not known" not in verified
     # Without ENGINE= every engine that has the precision is tuned, then compared.
     plan = project.make("-n", "tune", *(g for g in given if g != "ENGINE=ncnn")).stdout
     tuned = re.findall(r"python/tune\.py .*--engine (\w+)", plan)

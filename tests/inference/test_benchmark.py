@@ -55,7 +55,7 @@ def test_loop_and_warmup_are_counted(timed, loop: int, batches: int):
     found, engine = timed(repeat(0.5), 5, loop)
     assert (engine.batches, found["batches"], found["attempts"]) == (batches, loop, 1)
     assert found["verdict"] == "not comparable"
-    assert found["reasons"][0].startswith(f"{min(loop, 5)} blocks in {loop / 2} s of the 5")
+    assert found["reasons"][0].startswith(f"blocks: {min(loop, 5)} in {loop / 2} s, of 5")
 
 
 def test_by_default_five_blocks_and_ten_seconds(timed):
@@ -88,11 +88,13 @@ def test_a_disturbed_figure_is_repeated_once(timed):
 
 
 def test_blocks_keep_together_what_ends_together():
-    # Three at a time: what is over goes from the beginning.
+    # Three at a time: what is over is in the first.
     blocks = timing.in_blocks(np.arange(34.0), 3)
-    assert [list(block) for block in blocks[:2]] == [[4, 5, 6, 7, 8, 9], [10, 11, 12, 13, 14, 15]]
-    assert [len(block) for block in blocks] == [6] * 5
-    assert [len(block) for block in timing.in_blocks(np.arange(7.0), 3)] == [3, 3]
+    assert [list(block) for block in blocks[1:3]] == [[10, 11, 12, 13, 14, 15], [*range(16, 22)]]
+    assert [len(block) for block in blocks] == [10, 6, 6, 6, 6]
+    assert [len(block) for block in timing.in_blocks(np.arange(7.0), 3)] == [4, 3]
+    # More at a time than there were: all of the time counts.
+    assert [len(block) for block in timing.in_blocks(np.arange(10.0), 7)] == [10]
     assert [len(block) for block in timing.in_blocks(np.arange(2.0), 3)] == [2]
 
 

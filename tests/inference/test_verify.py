@@ -100,6 +100,8 @@ def test_report_and_compare_through_make(built):
     assert built.folder.name.split("_")[0] in (built.root / "result/report.html").read_text()
     folder = built.folder.relative_to(built.root)
     assert "p = 1," in built.make("compare", f"A={folder}", f"B={folder}").stdout
+    file = f"A={folder}/accuracy.json"
+    expect_error(built.make("compare", file, f"B={folder}", ok=False), "is no folder", "result/")
     built.make("clean")
     assert not (built.root / "result/report.html").exists()
     assert not list((built.root / "result").glob("*.png"))

@@ -43,7 +43,7 @@ def test_the_figures_are_those_of_the_records(folder):
 
 def test_what_is_missing_comes_next(folder):
     (folder / "perf.json").unlink()
-    assert card(folder)[-1] == "next        make perf"
+    assert card(folder)[-1] == "next        make perf, with the same variables"
     assert "throughput" not in "\n".join(card(folder))
 
 
@@ -52,7 +52,7 @@ def test_figures_of_two_models_do_not_stand_together(folder):
     said = "\n".join(card(folder))
     assert "throughput" in said and "accuracy  " not in said
     assert "older, and of another model or device" in said
-    assert card(folder)[-1] == "next        make accuracy"
+    assert card(folder)[-1] == "next        make accuracy, with the same variables"
     change(folder / "perf.json", date="2026-11-24T00:00:00Z")
     said = "\n".join(card(folder))
     assert "throughput" not in said and "accuracy  " in said
