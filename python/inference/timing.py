@@ -8,7 +8,7 @@ import numpy as np
 
 from common.progress import progress
 from engines import Engine
-from inference.disturbance import BLOCKS, DISTURBED, SECONDS, Watch, judge
+from inference.disturbance import BLOCKS, SECONDS, Watch, judge, once_more
 from inference.schedule import Busy, outputs
 
 
@@ -29,16 +29,7 @@ def measure(
     the latency of a batch. A disturbed measurement is repeated once, and the faster one kept,
     because a disturbance only slows down; ``attempts`` counts. ``shown``: with progress.
     """
-    first = _measure(engine, batch, warmup, loop, least, shown)
-    if first["verdict"] != DISTURBED:
-        return first | {"attempts": 1}
-    second = _measure(engine, batch, 0, loop, least, shown)
-    better = second if second["verdict"] != DISTURBED else max(first, second, key=_fps)
-    return better | {"attempts": 2}
-
-
-def _fps(result: dict[str, Any]) -> float:
-    return result["fps"]
+    return once_more(lambda: _measure(engine, batch, warmup, loop, least, shown))
 
 
 def _measure(

@@ -65,18 +65,22 @@ def test_what_a_system_does_not_show_disturbs_nothing():
     assert judge(EVEN, 10.0, 2, unknown)["verdict"] == "steady"
 
 
-def test_own_work_is_not_taken_for_that_of_others():
-    """On the real counters: this process works for half a second, or waits as long."""
+@pytest.fixture
+def one_cpu():
+    """Keep this process on one CPU."""
     allowed = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(allowed)})
-        watch = Watch()
-        end = time.process_time() + 0.5
-        while time.process_time() < end:
-            pass
-        worked = watch.findings()
-    finally:
-        os.sched_setaffinity(0, allowed)
+    os.sched_setaffinity(0, {min(allowed)})
+    yield
+    os.sched_setaffinity(0, allowed)
+
+
+def test_own_work_is_not_taken_for_that_of_others(one_cpu):
+    """On the real counters: this process works for half a second."""
+    watch = Watch()
+    end = time.process_time() + 0.5
+    while time.process_time() < end:
+        pass
+    worked = watch.findings()
     assert worked["usable_cpus"] == 1
     # All that a CPU can do is what it did for this process and for others.
     assert worked["other_cpus"] <= 1.1
@@ -85,22 +89,19 @@ def test_own_work_is_not_taken_for_that_of_others():
         assert worked["other_cpus"] < 0.3
 
 
-def test_another_process_is_seen(tmp_path):
+def test_another_process_is_seen(one_cpu):
     """A second process on the same CPU takes about half of it."""
-    allowed = os.sched_getaffinity(0)
+    child = os.fork()
+    if not child:
+        while True:
+            pass
     try:
-        os.sched_setaffinity(0, {min(allowed)})
-        child = os.fork()
-        if not child:
-            while True:
-                pass
         watch = Watch()
         end = time.perf_counter() + 1
         while time.perf_counter() < end:
             pass
         found = watch.findings()
     finally:
-        os.sched_setaffinity(0, allowed)
         os.kill(child, 9)
         os.waitpid(child, 0)
     assert found["other_cpus"] > 0.2
