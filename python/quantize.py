@@ -23,6 +23,7 @@ from common.errors import ChainError, exit_with
 from common.files import write_json
 from common.machine import versions
 from dataset import preprocessing
+from engines.openvino import float_type
 from onnx_graph import flops, store
 from onnx_graph.derived import OPENVINO_INT8, checksum
 from quantization import sensitivity
@@ -63,11 +64,18 @@ def quantize(model: openvino.Model, images: np.ndarray) -> openvino.Model:
         )
 
 
-def embeddings(core: openvino.Core, model: openvino.Model, images: np.ndarray) -> np.ndarray:
-    """Return what ``model`` gives for ``images`` as float64 (N, D) rows of unit length."""
+def embeddings(
+    core: openvino.Core, model: openvino.Model, images: np.ndarray, precision: str
+) -> np.ndarray:
+    """Return what ``model`` gives for ``images`` as float64 (N, D) rows of unit length.
+
+    Computed as ``ENGINE=openvino`` does in ``precision``.
+    """
     copy = model.clone()
     copy.reshape([BATCH, *images.shape[1:]])
-    compiled = core.compile_model(copy, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = core.compile_model(
+        copy, "CPU", {"INFERENCE_PRECISION_HINT": float_type(core, precision)}
+    )
     padded = np.concatenate([images, images[: -len(images) % BATCH]])
     padded = padded[np.arange(-(-len(images) // BATCH) * BATCH) % len(padded)]
     rows = [compiled(padded[k : k + BATCH])[0] for k in range(0, len(padded), BATCH)]
@@ -93,7 +101,7 @@ def search(
 
     def reached(count: int) -> bool:
         kept = sensitivity.without(model, ranking[:count], exact)
-        cosines = (embeddings(core, kept, images) * reference).sum(axis=1)
+        cosines = (embeddings(core, kept, images, "int8") * reference).sum(axis=1)
         trials[count] = {
             "kept": count,
             "mean_cosine": float(cosines.mean()),
@@ -126,7 +134,7 @@ def main() -> None:
     calibration = data if args.calibration == args.data else load(args.calibration)
     learned, held = split(data, calibration, preprocessing.of_metadata(source, args.onnx))
     model = core.read_model(str(args.onnx))
-    reference = embeddings(core, model, held)
+    reference = embeddings(core, model, held, "fp32")
     full = sensitivity.only_heavy(quantize(model, learned))
     floating = sensitivity.left_in_float(full, core)
     exact = sensitivity.weights(model)

@@ -86,7 +86,7 @@ tune:
 endif
 tune-all: $(BATCHES:%=$(RUN)_bs%/tune.json) ## The same for each of BATCHES
 	@$(RUN_DOOR) python/show.py $^
-profile: ## Where OpenVINO's time goes at PRECISION and BS, by kind of layer
+profile: ## Where the time of openvino or ncnn goes at PRECISION and BS, by kind of layer
 
 # What needs an engine that runs arrays; scripts/setup.sh refuses the others.
 ifdef RUN_MODEL
@@ -95,7 +95,7 @@ verify: $(subst %,$(BS),$(RUN_MODEL)) $(FINDER) | $(call needs,verify $(ENGINE_M
 		--accuracy $(RUN)_bs$(BS)/accuracy.json --data data --threshold=$(call quote,$(THRESHOLD))
 diagnose: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,diagnose $(ENGINE_MODULE))
 	@$(RUN_DOOR) python/diagnose.py --model $< $(CONFIGURATION) --labels $(LABELS)
-profile: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,profile_layers)
+profile: $(subst %,$(BS),$(RUN_MODEL)) $(LABELS) | $(call needs,profile_layers $(ENGINE_MODULE))
 	@$(RUN_DOOR) python/profile_layers.py --model $< $(CONFIGURATION)
 endif
 

@@ -179,7 +179,7 @@ default_engine() { # The fastest in fp32; what is asked of openvino alone goes t
     local prefix
     for prefix in "${!fastest[@]}"; do
         if [[ ${value[NET]} == "$prefix"* && -z ${value[ONNX]} && ${value[PRECISION]:-fp32} == fp32 &&
-            -z ${value[CALIB]} && " $goals " != *" profile "* ]]; then
+            -z ${value[CALIB]} ]]; then
             echo "${fastest[$prefix]}"
             return
         fi
@@ -352,10 +352,12 @@ for goal in $goals; do
     om | om-all) for_atc ;;
     esac
     case $goal in
-    tune | tune-all | verify | diagnose)
+    tune | tune-all | verify | diagnose | profile)
         [[ $words == *" arrays "* ]] || fail "make $goal needs an engine that runs in this process, and ENGINE=$engine runs files; add ENGINE=openvino"
+        [ "$goal" != profile ] || grep -q '^def profile' "python/engines/$engine.py" ||
+            fail "ENGINE=$engine does not tell what its layers take; add ENGINE=openvino"
         ;;
-    profile | bench-chain)
+    bench-chain)
         [ "$engine" = openvino ] || fail "make $goal measures OpenVINO, and ENGINE=$engine was chosen; add ENGINE=openvino"
         ;;
     esac

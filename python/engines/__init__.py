@@ -2,7 +2,8 @@
 
 An engine file is imported only when it is chosen, so that no other runtime need be installed. It
 has a class ``Engine``, unless another program runs its files, and may have ``check(options)``,
-which raises ``ChainError`` for what this machine cannot do, before there is a model.
+which raises ``ChainError`` for what this machine cannot do, before there is a model; and
+``profile(model, options, batch)``, which returns a ``LayerTime`` for each layer.
 """
 
 from __future__ import annotations
@@ -62,6 +63,25 @@ class Declaration(NamedTuple):
     precisions: tuple[str, ...]
     arrays: bool
     variables: tuple[str, ...]
+
+
+class LayerTime(NamedTuple):
+    """How long a layer took, in milliseconds a batch.
+
+    ``kind`` says what it does, for a convolution its window, its step where that is not 1, and the
+    size of its output: ``convolution 3x3 /2, 28x28``. ``kernel`` is what the runtime calls what
+    it runs, empty where it does not say.
+    """
+
+    kind: str
+    kernel: str
+    ms: float
+
+
+def convolution_kind(window: int, step: int, output: tuple[int, int]) -> str:
+    """Return the ``kind`` of a convolution's ``LayerTime``; ``output`` is (height, width)."""
+    stepping = f" /{step}" if step > 1 else ""
+    return f"convolution {window}x{window}{stepping}, {output[0]}x{output[1]}"
 
 
 class Engine(ABC):
@@ -167,6 +187,18 @@ def load(name: str, model: Path, options: Options) -> Engine:
     if not model.is_file():
         raise ChainError(f"{model} is missing; make it with make sim.")
     return _module(name).Engine(model, options)
+
+
+def profile(name: str, model: Path, options: Options, batch: np.ndarray) -> list[LayerTime]:
+    """Return what each layer takes of a ``batch``, float32 (B, 3, 112, 112), in engine ``name``.
+
+    Raises ``ChainError`` as ``load`` does, and for an engine that does not tell.
+    """
+    check(name, options)
+    module = _module(name)
+    if not hasattr(module, "profile"):
+        raise ChainError(f"ENGINE={name} does not tell what its layers take; add ENGINE=openvino.")
+    return module.profile(model, options, batch)
 
 
 def _module(name: str) -> ModuleType:

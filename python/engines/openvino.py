@@ -12,13 +12,22 @@ from common.errors import ChainError, reason
 from common.machine import versions
 from engines import compiled_cache
 
-# What is computed in where the model itself does not say: OpenVINO would otherwise take bf16
-# wherever the processor has it.
-_HINTS = {"fp32": openvino.Type.f32, "bf16": openvino.Type.bf16, "int8": openvino.Type.f32}
 # What the processor must have, as OpenVINO names it, for a precision to be more than emulated.
 _NEEDS = {"bf16": "BF16", "int8": "INT8"}
 # How the runtime names the element types of the layers it really executes.
 _EXECUTED = {"fp32": {"f32"}, "bf16": {"bf16"}, "int8": {"i8", "u8"}}
+
+
+def float_type(core: openvino.Core, precision: str) -> openvino.Type:
+    """Return what the CPU computes in where the model itself does not say.
+
+    What int8 leaves in float is sums, gates and means: bf16 where the processor has it, for half
+    of their memory traffic (docs/benchmarks.md). In fp32 OpenVINO itself would take bf16 there.
+    """
+    if precision == "int8":
+        has = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        precision = "bf16" if _NEEDS["bf16"] in has else "fp32"
+    return {"fp32": openvino.Type.f32, "bf16": openvino.Type.bf16}[precision]
 
 
 def check(options: engines.Options, core: openvino.Core | None = None) -> None:
@@ -101,6 +110,48 @@ def executed(model: openvino.CompiledModel) -> dict[str, int]:
     return dict(kinds)
 
 
+def profile(
+    model: Path, options: engines.Options, batch: np.ndarray, loop: int = 10
+) -> list[engines.LayerTime]:
+    """Return the mean time of each layer over ``loop`` runs, after two untimed ones.
+
+    Layers that were optimised away are left out.
+    """
+    core = openvino.Core()
+    kinds = _convolutions(_fixed_model(core, model, options))
+    compiled = compile_model(core, model, options, {"PERF_COUNT": True})
+    # What a layer of the runtime was in the model.
+    origins = {
+        node.get_friendly_name(): node.get_rt_info()["originalLayersNames"].value.split(",")
+        for node in compiled.get_runtime_model().get_ops()
+        if "originalLayersNames" in node.get_rt_info()
+    }
+    request = compiled.create_infer_request()
+    total: dict[tuple[str, str, str], float] = Counter()
+    for index in range(2 + loop):
+        request.infer([batch])
+        if index < 2:
+            continue
+        for node in request.profiling_info:
+            if node.status == openvino.ProfilingInfo.Status.EXECUTED:
+                known = (kinds[n] for n in origins.get(node.node_name, ()) if n in kinds)
+                kind = next(known, node.node_type) if node.node_type == "Convolution" else None
+                key = (node.node_name, kind or node.node_type, node.exec_type)
+                total[key] += node.real_time.total_seconds() * 1000 / loop
+    return [engines.LayerTime(kind, kernel, ms) for (_, kind, kernel), ms in total.items()]
+
+
+def _convolutions(model: openvino.Model) -> dict[str, str]:
+    """Return the kind of each convolution of ``model`` by its name."""
+    found = {}
+    for node in model.get_ops():
+        if node.get_type_name() == "Convolution":
+            step, window = node.get_attributes()["strides"][0], node.input_value(1).shape[-1]
+            kind = engines.convolution_kind(window, step, tuple(node.output(0).shape[2:]))
+            found[node.get_friendly_name()] = kind
+    return found
+
+
 def compile_model(
     core: openvino.Core, path: Path, options: engines.Options, extra: dict[str, Any] | None = None
 ) -> openvino.CompiledModel:
@@ -108,7 +159,7 @@ def compile_model(
 
     ``extra`` are further properties of the runtime; with them the cache is not used.
     """
-    config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[options.precision]}
+    config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": float_type(core, options.precision)}
     config["PERFORMANCE_HINT"] = "LATENCY" if options.streams is None else "THROUGHPUT"
     if options.streams:
         config["NUM_STREAMS"] = options.streams
@@ -122,9 +173,12 @@ def compile_model(
 
 
 def _fixed(core: openvino.Core, path: Path, options: engines.Options) -> openvino.Model | str:
-    if path.suffix == ".onnx":
-        return str(path)
-    # A quantized model serves every batch size.
+    # What is compiled from its path is cached by its path.
+    return str(path) if path.suffix == ".onnx" else _fixed_model(core, path, options)
+
+
+def _fixed_model(core: openvino.Core, path: Path, options: engines.Options) -> openvino.Model:
     model = core.read_model(str(path))
+    # A quantized model serves every batch size.
     model.reshape([options.batch_size, *list(model.input(0).partial_shape)[1:]])
     return model

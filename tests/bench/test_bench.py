@@ -158,5 +158,6 @@ def test_profile_accounts_for_the_layers(ready):
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
     rows = [line.split("|")[1:-1] for line in made.stdout.splitlines() if line.startswith("| ")]
-    assert any(row[0].strip() == "Convolution" for row in rows)
+    assert any(row[0].strip() == "convolution 1x1, 28x28" for row in rows)
+    assert any(row[0].strip() == "convolution 3x3 /2, 56x56" for row in rows)
     assert sum(float(row[-1].strip().rstrip("%")) for row in rows[1:]) == pytest.approx(100, abs=3)

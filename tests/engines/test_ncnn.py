@@ -159,3 +159,23 @@ def test_through_make(tiny: Path, tmp_path: Path):
     assert "convert_ncnn" not in plan and "embed" in plan
     project.make("clean")
     assert not list((project.root / "model").glob("*_ncnn"))
+
+
+def test_the_profile_has_every_layer_and_leaves_the_network_as_it_is(made: Path):
+    images = np.random.default_rng(1).standard_normal((3, 3, 112, 112)).astype(np.float32)
+    options = engines.Options(threads=2, batch_size=3)
+    layers = engines.profile("ncnn", made / "model.param", options, images)
+    lines = (made / "model.param").read_text().splitlines()[2:]
+    assert len(layers) == sum(not line.startswith("Input ") for line in lines)
+    assert all(layer.ms > 0 for layer in layers)
+    kinds = [layer.kind for layer in layers]
+    assert kinds.count("convolution 3x3 /2, 56x56") == 1
+    assert sum(kind.startswith("convolution") for kind in kinds) == sum(
+        line.startswith("Convolution ") for line in lines
+    )
+
+
+def test_an_engine_that_does_not_tell_what_its_layers_take(ready: Path):
+    batch = np.zeros((1, 3, 112, 112), np.float32)
+    with pytest.raises(ChainError, match=r"ENGINE=onnxruntime does not tell .* ENGINE=openvino\."):
+        engines.profile("onnxruntime", ready / "model_m_bs1_sim.onnx", engines.Options(), batch)

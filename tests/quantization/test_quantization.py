@@ -145,8 +145,8 @@ def test_an_unreachable_cosine_fails_with_the_report(ready: Path, tiny: Path, tm
     report = json.loads((folder / "quant.json").read_text())
     assert [p.name for p in folder.iterdir()] == ["quant.json"]
     assert len(report["trials"]) > 3
-    # With every layer kept nothing is quantized any more.
-    assert report["trials"][-1]["mean_cosine"] > 0.9999 > report["trials"][0]["mean_cosine"]
+    # With every layer kept nothing is quantized any more, but bf16 where the processor has it.
+    assert report["trials"][-1]["mean_cosine"] > 0.995 > report["trials"][0]["mean_cosine"]
     assert report["quantized_layers"] == 0
 
 
@@ -154,7 +154,9 @@ def test_the_search_keeps_no_more_than_it_must(monkeypatch):
     """Stand-in embeddings whose cosine grows by a hundredth with each layer that is kept."""
     monkeypatch.setattr(sensitivity, "without", lambda model, names, exact: len(names))
     monkeypatch.setattr(
-        quantize, "embeddings", lambda core, kept, images: np.full((2, 1), 0.5 + 0.01 * kept)
+        quantize,
+        "embeddings",
+        lambda core, kept, images, precision: np.full((2, 1), 0.5 + 0.01 * kept),
     )
     names = [str(k) for k in range(60)]
     for least, wanted in ((0.3, 0), (0.505, 1), (0.575, 8), (0.645, 15)):
