@@ -56,7 +56,7 @@ TORCH_DEVICE ?=
 TORCH_MODE ?=
 ## {number?} Timed runs of perf; empty: five blocks over at least ten seconds, which others compare with
 LOOP ?=
-## {number} Untimed runs before those
+## {number} Untimed runs before those; on a CPU fewer where two seconds pass
 WARMUP ?= 5
 ## {switch} 1 runs each different image of a set once; 0 runs every entry
 UNIQUE ?= 1

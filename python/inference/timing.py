@@ -11,6 +11,9 @@ from engines import Engine
 from inference.disturbance import BLOCKS, SECONDS, Watch, judge, once_more
 from inference.schedule import Busy, outputs
 
+# A slow network is warm after a batch or two.
+WARMUP_SECONDS = 2.0
+
 
 def measure(
     engine: Engine,
@@ -22,12 +25,13 @@ def measure(
 ) -> dict[str, Any]:
     """Keep ``engine`` supplied with ``batch``; return what ``judge`` says of its blocks.
 
-    After ``warmup`` batches, at least one for each of the engine's infer requests, the clock runs
-    over ``loop`` batches, or over ``least`` seconds and at least as many batches as fill five
-    blocks. Besides: ``streams`` and ``threads`` that were used, ``batches``, and ``latency_ms``,
-    the time between the ends of successive batches: of an engine with one infer request that is
-    the latency of a batch. A disturbed measurement is repeated once, and the faster one kept,
-    because a disturbance only slows down; ``attempts`` counts. ``shown``: with progress.
+    After ``warmup`` batches, at least one for each of the engine's infer requests and no more once
+    two seconds have passed, the clock runs over ``loop`` batches, or over ``least`` seconds and at
+    least as many batches as fill five blocks. Besides: ``streams`` and ``threads`` that were used,
+    ``batches``, and ``latency_ms``, the time between the ends of successive batches: of an engine
+    with one infer request that is the latency of a batch. A disturbed measurement is repeated once,
+    and the faster one kept, because a disturbance only slows down; ``attempts`` counts. ``shown``:
+    with progress.
     """
     return once_more(lambda: _measure(engine, batch, warmup, loop, least, shown))
 
@@ -35,7 +39,15 @@ def measure(
 def _measure(
     engine: Engine, batch: np.ndarray, warmup: int, loop: int | None, least: float, shown: bool
 ) -> dict[str, Any]:
-    for _ in outputs(engine, [batch] * max(warmup, engine.infer_requests), Busy()):
+    begin = time.perf_counter()
+
+    def untimed() -> Iterator[np.ndarray]:
+        for given in range(max(warmup, engine.infer_requests)):
+            if given >= engine.infer_requests and time.perf_counter() - begin > WARMUP_SECONDS:
+                return
+            yield batch
+
+    for _ in outputs(engine, untimed(), Busy()):
         pass
     used = engine.describe()
     # So many batches end at about the same time.

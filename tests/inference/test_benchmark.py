@@ -58,6 +58,11 @@ def test_loop_and_warmup_are_counted(timed, loop: int, batches: int):
     assert found["reasons"][0].startswith(f"blocks: {min(loop, 5)} in {loop / 2} s, of 5")
 
 
+def test_a_slow_network_is_warm_after_two_seconds(timed):
+    found, engine = timed(repeat(1.5), 5, 1)
+    assert (engine.batches, found["batches"]) == (3, 1)
+
+
 def test_by_default_five_blocks_and_ten_seconds(timed):
     found, _ = timed(repeat(1 / 16), 0)
     assert (found["batches"], found["seconds"], len(found["blocks_fps"])) == (160, 10, 5)
