@@ -1,5 +1,6 @@
 """OpenVINO on the CPU, in float32, bfloat16 or on a quantized model."""
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from engines import compiled_cache
 
 # What the processor must have, as OpenVINO names it, for a precision to be more than emulated.
 _NEEDS = {"bf16": "BF16", "int8": "INT8"}
+# Values of ONEDNN_MAX_CPU_ISA (oneDNN's documentation, "CPU Dispatcher Control").
+_WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"}
 # How the runtime names the element types of the layers it really executes.
 _EXECUTED = {"fp32": {"f32"}, "bf16": {"bf16"}, "int8": {"i8", "u8"}}
 
@@ -25,15 +28,25 @@ def float_type(core: openvino.Core, precision: str) -> openvino.Type:
     of their memory traffic (docs/benchmarks.md). In fp32 OpenVINO itself would take bf16 there.
     """
     if precision == "int8":
-        has = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        precision = "bf16" if _NEEDS["bf16"] in has else "fp32"
+        precision = "bf16" if _NEEDS["bf16"] in capabilities(core) else "fp32"
     return {"fp32": openvino.Type.f32, "bf16": openvino.Type.bf16}[precision]
+
+
+def capabilities(core: openvino.Core) -> list[str]:
+    """Return the kinds of arithmetic that the CPU has, as OpenVINO names them.
+
+    Not bf16 where ONEDNN_MAX_CPU_ISA forbids its instructions: OpenVINO does not look at that,
+    and oneDNN then emulates them, several times slower than fp32.
+    """
+    has = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    forbidden = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT_BF16
+    return [kind for kind in has if kind != _NEEDS["bf16"] or not forbidden]
 
 
 def check(options: engines.Options, core: openvino.Core | None = None) -> None:
     """Raise ``ChainError`` where the processor has no arithmetic for the precision."""
     core = core or openvino.Core()
-    has = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    has = capabilities(core)
     need = _NEEDS.get(options.precision)
     if need and need not in has:
         name = core.get_property("CPU", "FULL_DEVICE_NAME").strip()

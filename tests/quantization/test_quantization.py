@@ -13,7 +13,7 @@ import quantize
 from common.errors import ChainError
 from dataset import verification_bin
 from dataset.preprocessing import Preprocessing
-from engines.openvino import check
+from engines.openvino import check, float_type
 from onnx_graph import derived
 from quantization import calibration, sensitivity
 from support.project import Project, expect_error, run_module
@@ -35,6 +35,17 @@ def test_a_precision_the_processor_lacks_is_refused():
     with pytest.raises(ChainError, match="PRECISION=int8"):
         check(engines.Options("int8"), Processor("FP32"))
     check(engines.Options("fp32"), Processor("FP32"))
+
+
+def test_what_int8_leaves_in_float_is_bf16_where_the_processor_may(monkeypatch):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    new, old = Processor("BF16", "FP32", "INT8"), Processor("FP32", "INT8")
+    assert float_type(new, "int8") == openvino.Type.bf16
+    assert float_type(old, "int8") == float_type(new, "fp32") == openvino.Type.f32
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")
+    assert float_type(new, "int8") == openvino.Type.f32
+    with pytest.raises(ChainError, match="PRECISION=bf16"):
+        check(engines.Options("bf16"), new)
 
 
 def run_engine(model: Path, precision: str, images: np.ndarray) -> tuple[np.ndarray, dict]:
