@@ -1,6 +1,6 @@
 """What a collection of embeddings looks like, in a folder or in a store.
 
-    manifest.json                        what it is of and what made it; "complete" once all is there
+    manifest.json                        what it is of, what made it; "complete" once all is there
     listing/shard-000000.parquet         the inputs of a shard, in order
     embeddings/shard-000000.parquet      their embeddings
     embeddings/shard-000000.json         the done record: what that file must be, to be believed

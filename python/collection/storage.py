@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
@@ -42,7 +46,7 @@ class Storage:
             raise self._failed(name, error) from None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write ``content`` as the file ``name``, whole or not at all; ``ChainError`` if it fails."""
+        """Write ``content`` as the file ``name``, whole or not at all; ``ChainError`` if not."""
         try:
             if self._local:
                 with replacing(self._local / name) as temporary, temporary.open("wb") as file:
@@ -61,11 +65,34 @@ class Storage:
         elif self._remote.exists(f"{self._root}/{name}"):
             self._remote.rm_file(f"{self._root}/{name}")
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a second run out of a folder, and remove what an interrupted one left half-made.
+
+        Raises ``ChainError`` where there is another run. A store has no locks: it is not kept.
+        """
+        if self._local is None:
+            yield
+            return
+        self._local.mkdir(parents=True, exist_ok=True)
+        with (self._local / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ChainError(
+                    f"another run writes into {self.address}; wait for it, or give another OUT=."
+                ) from None
+            for left in itertools.chain(
+                self._local.glob(".*.tmp-*"), self._local.glob("*/.*.tmp-*")
+            ):
+                left.unlink(missing_ok=True)
+            yield
+
     def names(self, folder: str) -> list[str]:
         """Return the names, sorted, of the files in ``folder``; empty where there is no such."""
         if self._local:
             try:
-                found = os.listdir(self._local / folder)
+                found = [path.name for path in (self._local / folder).iterdir()]
             except FileNotFoundError:
                 found = []
             return sorted(f"{folder}/{name}" for name in found if not name.startswith("."))
@@ -79,5 +106,6 @@ class Storage:
     def _failed(self, name: str, error: OSError) -> ChainError:
         said = error.strerror or reason(error)
         return ChainError(
-            f"{self.address}/{name}: {said}; check the address, its permissions and the space there."
+            f"{self.address}/{name}: {said}; check the address, its permissions and the space "
+            "there."
         )
