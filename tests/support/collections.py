@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from collection.worker import Counts, Settings, Worker
 from dataset import verification_bin
 from support.project import PYTHON, run_module
 
@@ -64,6 +65,11 @@ def embed(
 ) -> subprocess.CompletedProcess:
     """Run the door of make embed; the caller checks the status."""
     return run_module("embed_collection", *arguments(model, source, out, *options), *flags)
+
+
+def embed_shard(settings: Settings, shard: int) -> Counts:
+    """Embed ``shard``, as a process that was given nothing but ``settings`` does."""
+    return Worker(settings).embed(shard)
 
 
 def begin(model: Path, source: Path, out: Path, *options: object) -> subprocess.Popen:
