@@ -191,7 +191,8 @@ endif
 ifeq ($(ENGINE),ncnn)
 RUN_MODEL := $(NCNN)/model.param
 endif
-CONFIGURATION = --crops $(CROPS) --engine $(ENGINE) --precision $(PRECISION) --batch-size $(SIZE) $(EP:%=--provider %) \
+CONFIGURATION = --crops $(CROPS) $(ENGINE_OPTIONS)
+ENGINE_OPTIONS = --engine $(ENGINE) --precision $(PRECISION) --batch-size $(SIZE) $(EP:%=--provider %) \
 	$(THREADS:%=--threads %) $(STREAMS:%=--streams %) $(TORCH_DEVICE:%=--device %) $(TORCH_MODE:%=--mode %) \
 	$(DEVICE:%=--npu %) $(patsubst %,--tuned %,$(wildcard $(RUN)_bs$(SIZE)/tune.json))
 # Of a rule for each of SIZES, or of one for BS alone.

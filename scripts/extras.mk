@@ -46,6 +46,20 @@ CONVERTED := model/$(STEM)_tensors.pth
 convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold more than tensors -> model/<name>_tensors.pth
 	$(STEP) convert $(CONVERTED) python/convert_weights.py --weights $(WEIGHTS) --out $(CONVERTED)
 
+##@ Whole collections
+
+.PHONY: embed
+
+# Shares the machine, so that a timed step waits for it and it for a timed step.
+embed: ## SRC, any number of pictures -> their embeddings in OUT, as Parquet; goes on where it was
+ifdef RUN_MODEL
+embed: $(ABLE) $(subst %,$(BS),$(RUN_MODEL)) $(if $(filter 1,$(ALIGN)),$(YUNET)) \
+		| $(call needs,embed_collection $(ENGINE_MODULE))
+	$(STEP) embed $(OUT) python/embed_collection.py --model $(subst %,$(BS),$(RUN_MODEL)) $(ENGINE_OPTIONS) \
+		--source $(SRC) --out $(OUT) --shard-inputs $(SHARD) --dtype $(DTYPE) \
+		$(if $(filter 1,$(ALIGN)),--detector $(YUNET)) $(patsubst %,--strict,$(filter 1,$(STRICT)))
+endif
+
 ##@ Looking at results
 
 .PHONY: report compare verify diagnose doctor

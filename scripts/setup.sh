@@ -84,6 +84,7 @@ for name in "${names[@]}"; do
     word) like '[[:alnum:]_]+' "give one name of letters, digits and _" ;;
     names) like '[[:alnum:]_. -]*' "give names of letters, digits and . _ -" ;;
     path) like '[[:alnum:]_./+@,][[:alnum:]_./+@,-]*' "name one file by letters, digits and . _ + @ , / -" ;;
+    address) like '([a-z][a-z0-9]*://)?[[:alnum:]_./+@,][[:alnum:]_./+@,-]*' "name one file or folder by letters, digits and . _ + @ , / -" ;;
     url) like '[a-z]+:[][[:alnum:]_.~:/?#@!&()*+,;=%-]+' "give http(s)://, file:///, obs:// or gdrive:" ;;
     repository)
         like '[[:alnum:]_./:@~+][[:alnum:]_./:@~+-]*' "name one repository by its address or folder"
@@ -284,8 +285,8 @@ if [ "${value[ALIGN]}" != 1 ]; then
         [ -z "${value[$name]}" ] || fail "$name=${value[$name]} does nothing without ALIGN=1; leave it out, or add that"
     done
 else
-    [[ " $goals " == *" bin "* || " $goals " == *" verify "* ]] ||
-        fail "ALIGN=1 does nothing here; it is for make bin, which makes a set of photographs, and for make verify"
+    [[ " $goals " == *" bin "* || " $goals " == *" verify "* || " $goals " == *" embed "* ]] ||
+        fail "ALIGN=1 does nothing here; it is for make bin, which makes a set of photographs, and for make embed and verify"
     for name in LANDMARKS MISSING; do
         [[ -z ${value[$name]} || " $goals " == *" bin "* ]] ||
             fail "$name=${value[$name]} does nothing here; it is for make bin"
@@ -338,6 +339,10 @@ for goal in $goals; do
         fi
         network
         ;;
+    embed)
+        [ "${value[PRECISION]}" != int8 ] || there DATA "${value[DATA]}" "${value[DATA_URL]}"
+        network
+        ;;
     om-lint) [ -n "${value[ONNX]}" ] || network ;;
     verify | onnx* | sim* | fuse* | om* | convert-weights) network ;;
     preprocess | npu-inputs | postprocess) there DATA "${value[DATA]}" "${value[DATA_URL]}" ;;
@@ -352,7 +357,7 @@ for goal in $goals; do
     om | om-all) for_atc ;;
     esac
     case $goal in
-    tune | tune-all | verify | diagnose | profile)
+    tune | tune-all | verify | diagnose | profile | embed)
         [[ $words == *" arrays "* ]] || fail "make $goal needs an engine that runs in this process, and ENGINE=$engine runs files; add ENGINE=openvino"
         [ "$goal" != profile ] || grep -q '^def profile' "python/engines/$engine.py" ||
             fail "ENGINE=$engine does not tell what its layers take; add ENGINE=openvino"
@@ -368,7 +373,12 @@ for goal in $goals; do
             [ -e "${value[$name]}" ] || fail "$name=${value[$name]} is missing; name two pictures for verify, two result folders for compare"
         done
         ;;
+    embed)
+        [ -e "${value[SRC]}" ] || fail "SRC=${value[SRC]} is missing; name a folder of pictures, .tar or .parquet files, one such file, or a .bin"
+        [ -n "${value[OUT]}" ] || fail "OUT= is empty; name the folder that make embed writes to"
+        ;;
     bin)
+        [[ ${value[OUT]} != *://* ]] || fail "OUT=${value[OUT]} is not allowed with make bin; name one file"
         for name in SRC PAIRS; do
             [ -e "${value[$name]}" ] || fail "$name=${value[$name]} is missing; name the folder of pictures with SRC= and the pairs file with PAIRS="
         done

@@ -38,7 +38,7 @@ OUTPUT ?=
 
 ## {switch} 1 makes accuracy fail where it is not the expected one
 CHECK ?=
-## {switch} 1 makes perf fail where its figure is not steady; 0 lets tune store one that is not
+## {switch} 1 makes perf fail where its figure is not steady, embed at an unreadable input; 0 lets tune store one that is not steady
 STRICT ?=
 ## {number?} CPU threads; empty: what make tune found, else the engine's choice
 THREADS ?=
@@ -86,11 +86,11 @@ AIS_PYTHON ?=
 DATA_URL ?=
 ## {url?} Where to download WEIGHTS from
 WEIGHTS_URL ?=
-## {path?} Folder of pictures for make bin: SRC/<name>/<name>_0001.jpg, .png, .bmp or .webp
+## {path?} Folder of pictures for make bin: SRC/<name>/<name>_0001.jpg, .png, .bmp or .webp; for make embed also of .tar or .parquet files, one of these, or a .bin
 SRC ?=
 ## {path?} Pairs file for make bin: LFW's form, or a CSV of two paths below SRC and 0 or 1
 PAIRS ?=
-## {switch} 1 takes whole photographs for make bin and verify, finds the face and aligns it
+## {switch} 1 takes whole photographs for make bin, embed and verify, finds the face and aligns it
 ALIGN ?=
 ## {path?} YuNet model that finds the faces; empty: model/yunet_n_dynamic.onnx, downloaded
 DETECTOR ?=
@@ -98,8 +98,12 @@ DETECTOR ?=
 LANDMARKS ?=
 ## {choice? skip} skip leaves out the pairs of photographs without a face; empty: an error
 MISSING ?=
-## {path?} Verification set that make bin writes; empty: data/<last part of SRC>.bin
+## {address?} Verification set that make bin writes; empty: data/<last part of SRC>.bin. Folder that make embed writes
 OUT ?=
+## {number} Inputs of make embed that are written together
+SHARD ?= 1000
+## {choice float32 float16} Numbers that make embed stores
+DTYPE ?= float32
 
 ##@ Looking at results
 

@@ -41,9 +41,18 @@ def progress(
 
 
 def _line(done: int, total: int | None, unit: str, seconds: float) -> str:
+    a_second = done / seconds
+    rate = f"{a_second:.0f} a second" if a_second >= 100 else f"{a_second:.3g} a second"
     if not total or done >= total:
-        return f"{unit} {done}, {seconds:.0f} s"
-    left = seconds / done * (total - done)
+        return f"{unit} {done}, {_time(seconds)}, {rate}"
+    left = _time(seconds / done * (total - done))
     return (
-        f"{unit} {done} of {total} ({done / total:.0%}), {seconds:.0f} s, about {left:.0f} s left"
+        f"{unit} {done} of {total} ({done / total:.0%}), {_time(seconds)}, {rate}, "
+        f"about {left} left"
     )
+
+
+def _time(seconds: float) -> str:
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from common.errors import ChainError
-from common.shapes import SIDE, VIEWS
+from common.shapes import SIDE
 from dataset import crop_store
 from dataset.crop_store import Crops
 from dataset.preprocessing import Preprocessing
@@ -64,30 +64,39 @@ def batches(
     for an engine that normalises itself.
 
     Every input has exactly ``batch_size`` rows; the last one is padded with zeros. No more
-    than a few chunks of crops and a batch are held at a time.
+    than a chunk of crops and a batch are held at a time.
     """
-    rows = np.repeat(which, VIEWS)
-    flipped = np.tile([False, True], len(which))
-    span = max(crops.chunklen, batch_size)
+    yield from in_batches(_each(crops, which), batch_size, preprocessing, as_pixels)
+
+
+def _each(crops: Crops, which: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     pixels, offset = np.empty((0, 3, SIDE, SIDE), np.uint8), 0
-    for first in range(0, len(rows), batch_size):
-        images = rows[first : first + batch_size]
-        if images[-1] >= offset + len(pixels):
-            offset = int(images[0])
-            pixels = crops[offset : max(offset + span, images[-1] + 1)]
-        part = pixels[images - offset]
-        mirrored = flipped[first : first + batch_size]
-        part[mirrored] = part[mirrored, :, :, ::-1]
-        # A view of other strides would be copied by every engine.
-        values = (
-            np.ascontiguousarray(preprocessing.pixels(part))
-            if as_pixels
-            else preprocessing.normalise(part)
-        )
-        if len(images) < batch_size:
-            padding = np.zeros((batch_size - len(images), *values.shape[1:]), values.dtype)
-            values = np.concatenate([values, padding])
-        yield Batch(images, values)
+    for image in map(int, which):
+        if image >= offset + len(pixels):
+            offset = image
+            pixels = crops[offset : offset + crops.chunklen]
+        yield image, pixels[image - offset]
+
+
+def in_batches(
+    crops: Iterable[tuple[int, np.ndarray]],
+    batch_size: int,
+    preprocessing: Preprocessing,
+    as_pixels: bool = False,
+) -> Iterator[Batch]:
+    """Yield ``crops``, each a number and uint8 (3, 112, 112) in BGR, as ``batches`` does."""
+    kind = np.uint8 if as_pixels else np.float32
+    images, values = [], np.zeros((batch_size, 3, SIDE, SIDE), kind)
+    for image, crop in crops:
+        value = preprocessing.pixels(crop) if as_pixels else preprocessing.normalise(crop)
+        for view in (value, value[..., ::-1]):
+            values[len(images)] = view
+            images.append(image)
+            if len(images) == batch_size:
+                yield Batch(np.array(images), values)
+                images, values = [], np.zeros_like(values)
+    if images:
+        yield Batch(np.array(images), values)
 
 
 def first_batch(

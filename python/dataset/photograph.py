@@ -36,7 +36,11 @@ def read(path: Path) -> Photograph:
     million pixels (192 MiB) decoded.
     """
     with path.open("rb") as file:
-        content = file.read(LARGEST_FILE + 1)
+        return decoded(file.read(LARGEST_FILE + 1), path)
+
+
+def decoded(content: bytes, path: Path | str) -> Photograph:
+    """Return the picture whose file is ``content`` as ``read`` does; messages name it ``path``."""
     if len(content) > LARGEST_FILE:
         raise ChainError(f"{path} is larger than {LARGEST_FILE >> 20} MiB; shrink the picture.")
     header = image_header.read(content)
@@ -67,7 +71,11 @@ def read_crop(path: Path) -> Photograph:
     A square picture of at most 224 pixels is taken for a crop of another size, any other for a
     whole photograph.
     """
-    picture = read(path)
+    return as_crop(read(path), path)
+
+
+def as_crop(picture: Photograph, path: Path | str) -> Photograph:
+    """Return ``picture`` if it is 112x112; else ``ChainError`` as of ``read_crop``."""
     height, width = picture.pixels.shape[:2]
     if (height, width) == (SIDE, SIDE):
         return picture

@@ -33,11 +33,11 @@ def align(path: Path, detector: Detector | None, given: Landmarks | None) -> np.
     for landmarks that are outside of it or lie on one spot.
     """
     pixels = photograph.read(path).pixels
+    if given is None:
+        return align_found(pixels, detector)
     height, width = pixels.shape[:2]
-    points = landmarks(detector, pixels) if given is None else given.points
-    if points is None:
-        return None
-    if given is not None and not ((points >= 0) & (points <= (width, height))).all():
+    points = given.points
+    if not ((points >= 0) & (points <= (width, height))).all():
         raise ChainError(
             f"{given.where}: a landmark is outside of {path}, which is {width}x{height} when it "
             "is upright; correct the line."
@@ -45,10 +45,16 @@ def align(path: Path, detector: Detector | None, given: Landmarks | None) -> np.
     try:
         return alignment.crop(pixels, points)
     except ChainError as error:
-        # A detector's own landmarks never do: it is a face that is none.
-        if given is None:
-            return None
         raise ChainError(f"{given.where}: {error}; correct the line.") from None
+
+
+def align_found(pixels: np.ndarray, detector: Detector) -> np.ndarray | None:
+    """Return the crop, as ``align`` does, of the face that ``detector`` finds in ``pixels``."""
+    points = landmarks(detector, pixels)
+    try:
+        return None if points is None else alignment.crop(pixels, points)
+    except ChainError:
+        return None  # landmarks on one spot: it is a face that is none
 
 
 def align_all(

@@ -17,10 +17,15 @@ from onnx_graph import derived, store
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that embedding and benchmark share to ``parser``."""
+    add_engine_arguments(parser)
+    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the model and all that says how it is run to ``parser``: what ``load_engine`` takes."""
     parser.add_argument(
         "--model", type=Path, required=True, help="ONNX file of this batch size, or derived model"
     )
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
     parser.add_argument("--engine", required=True, help="engine name")
     parser.add_argument("--precision", required=True, help="precision of the computation")
     parser.add_argument("--batch-size", type=int, required=True)
@@ -91,7 +96,15 @@ def preprocessing_of(model: Path) -> Preprocessing:
 
 
 def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
-    """Return what produces a result: net, set, engine, what it really uses, checksums.
+    """Return what produces a result: ``of_model``, and the set with its checksum."""
+    return of_model(args, engine) | {
+        "dataset": set_name(args.crops),
+        "data_sha256": open_crops(args.crops).attrs["source_sha256"],
+    }
+
+
+def of_model(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
+    """Return what a model was run by: net, engine, what it really uses, checksums.
 
     Of a derived model also what its record sums up: calibration, parity.
     """
@@ -104,7 +117,6 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
     return extra | {
         "net": model["net"],
         "checkpoint": model["checkpoint"],
-        "dataset": set_name(args.crops),
         "batch_size": used["batch_size"],
         "engine": args.engine,
         "precision": used["precision"],
@@ -118,5 +130,4 @@ def record(args: argparse.Namespace, engine: engines.Engine) -> dict[str, Any]:
         # The graph names its weight file by content, so this covers the weights as well.
         "model_sha256": checksum(args.model),
         "weights_sha256": model["weights_sha256"],
-        "data_sha256": open_crops(args.crops).attrs["source_sha256"],
     }

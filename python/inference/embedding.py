@@ -1,8 +1,9 @@
 """Crops -> one embedding for each, by an engine that runs arrays."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from common.errors import ChainError
 from common.progress import progress
 from common.shapes import VIEWS
 from dataset.crop_store import Crops
-from dataset.crops import batches, prefetch
+from dataset.crops import Batch, batches, prefetch
 from dataset.preprocessing import Preprocessing
 from engines import Engine
 from inference.schedule import Busy, outputs
+
+# A batch, or one that says more of itself.
+AnyBatch = TypeVar("AnyBatch", bound=Batch)
 
 
 def read_unique_index(path: Path | None, images: int) -> np.ndarray:
@@ -29,15 +33,50 @@ def read_unique_index(path: Path | None, images: int) -> np.ndarray:
     return index
 
 
-def to_unit_length(sums: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Return each row of ``sums``, float32 (n, D), divided by its length.
+def lengths(sums: np.ndarray, names: Sequence[object]) -> np.ndarray:
+    """Return the length of each row of ``sums``, float32 (n, D), as (n, 1).
 
-    ``which``, int (n,), are the images that they are of; ``ChainError`` names one of length zero.
+    ``names`` are the n images that they are of; ``ChainError`` names one of length zero.
     """
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    if not lengths.all():
-        raise ChainError(f"image {which[lengths.argmin()]} has an embedding of length zero.")
-    return sums / lengths
+    found = np.linalg.norm(sums, axis=1, keepdims=True)
+    if not found.all():
+        raise ChainError(f"image {names[int(found.argmin())]} has an embedding of length zero.")
+    return found
+
+
+def to_unit_length(sums: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Return each row of ``sums`` divided by its length; both as ``lengths`` has them."""
+    return sums / lengths(sums, which)
+
+
+def answered(
+    engine: Engine,
+    batches: Iterable[AnyBatch],
+    busy: Busy,
+    name: Callable[[AnyBatch, int], object] = lambda batch, row: batch.images[row],
+) -> Iterator[tuple[AnyBatch, np.ndarray]]:
+    """Yield each of ``batches`` and the network's output for its rows, float32 (n, D), in order.
+
+    ``ChainError`` where an output is not finite; ``name`` says what a row of a batch shows.
+    """
+    # The batches that the engine has not answered yet.
+    waiting: deque[AnyBatch] = deque()
+
+    def inputs() -> Iterator[np.ndarray]:
+        for batch in batches:
+            waiting.append(batch)
+            yield batch.input
+
+    for output in outputs(engine, inputs(), busy):
+        batch = waiting.popleft()
+        output = output[: len(batch.images)]
+        bad = ~np.isfinite(output).all(axis=1)
+        if bad.any():
+            raise ChainError(
+                f"the network's output for image {name(batch, int(bad.argmax()))} is not finite; "
+                "check the weights and the precision."
+            )
+        yield batch, output
 
 
 def embed(
@@ -58,27 +97,11 @@ def embed(
     sums = np.empty((0, 0), np.float32)
     which = np.unique(unique_index)
     total = -(-VIEWS * len(which) // batch_size)
-    # The crops of the batches that the engine has not answered yet.
-    waiting: deque[np.ndarray] = deque()
-
-    def inputs() -> Iterator[np.ndarray]:
-        ready = prefetch(batches(crops, which, batch_size, form, engine.takes_pixels))
-        for batch in progress(ready, total):
-            waiting.append(batch.images)
-            yield batch.input
-
+    ready = prefetch(batches(crops, which, batch_size, form, engine.takes_pixels))
     busy = Busy()
-    for output in outputs(engine, inputs(), busy):
-        images = waiting.popleft()
-        output = output[: len(images)]
-        bad = ~np.isfinite(output).all(axis=1)
-        if bad.any():
-            raise ChainError(
-                f"the network's output for image {images[bad][0]} is not finite; check the "
-                "weights and the precision."
-            )
+    for batch, output in answered(engine, progress(ready, total), busy):
         if not sums.size:
             sums = np.zeros((len(crops), output.shape[1]), np.float32)
-        np.add.at(sums, images, output)
+        np.add.at(sums, batch.images, output)
     sums[which] = to_unit_length(sums[which], which)
     return sums[unique_index], busy.seconds

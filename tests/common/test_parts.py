@@ -64,8 +64,12 @@ def planned(project: Project, *arguments: str) -> list[str]:
             "core onnxruntime openvino",
         ),
         (["convert-weights"], "core torch"),
+        (["embed", "SRC=x.bin", "OUT=out"], "collection core onnxruntime openvino torch"),
         (["lint"], "dev"),
-        (["test"], "core demo dev download int8 ncnn onnxruntime openvino pnnx report torch"),
+        (
+            ["test"],
+            "collection core demo dev download int8 ncnn onnxruntime openvino pnnx report torch",
+        ),
     ],
 )
 def test_a_goal_installs_what_it_uses(project: Project, goal: list[str], expected: str):

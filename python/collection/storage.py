@@ -1,0 +1,111 @@
+"""Where a collection lies: a folder, or an address that fsspec knows (s3://, hdfs://)."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+
+from common.errors import ChainError, reason
+from common.files import replacing
+
+
+class Storage:
+    """Small files by name below ``address``: each is read and written whole.
+
+    In a folder a file appears under its name once it is complete and on the disk. Elsewhere it is
+    put in one piece, which a store without rename may show early: what is believed of a file is
+    therefore what a second, later one says of it (``layout``).
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+        self._local = Path(address) if "://" not in address else None
+        if self._local is None:
+            try:
+                self._remote, self._root = fsspec.core.url_to_fs(self.address)
+            except (ImportError, ValueError) as error:
+                raise ChainError(f"{address} cannot be used ({reason(error)}).") from None
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of the file ``name``; None where there is none."""
+        try:
+            if self._local:
+                return (self._local / name).read_bytes()
+            # Not from a listing kept from before: another process may just have written it.
+            self._remote.invalidate_cache()
+            return self._remote.cat_file(f"{self._root}/{name}")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failed(name, error) from None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write ``content`` as the file ``name``, whole or not at all; ``ChainError`` if not."""
+        try:
+            if self._local:
+                with replacing(self._local / name) as temporary, temporary.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            else:
+                self._remote.pipe_file(f"{self._root}/{name}", content)
+        except OSError as error:
+            raise self._failed(name, error) from None
+
+    def remove(self, name: str) -> None:
+        """Remove the file ``name`` where there is one."""
+        if self._local:
+            (self._local / name).unlink(missing_ok=True)
+        elif self._remote.exists(f"{self._root}/{name}"):
+            self._remote.rm_file(f"{self._root}/{name}")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a second run out of a folder, and remove what an interrupted one left half-made.
+
+        Raises ``ChainError`` where there is another run. A store has no locks: it is not kept.
+        """
+        if self._local is None:
+            yield
+            return
+        self._local.mkdir(parents=True, exist_ok=True)
+        with (self._local / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ChainError(
+                    f"another run writes into {self.address}; wait for it, or give another OUT=."
+                ) from None
+            for left in itertools.chain(
+                self._local.glob(".*.tmp-*"), self._local.glob("*/.*.tmp-*")
+            ):
+                left.unlink(missing_ok=True)
+            yield
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names, sorted, of the files in ``folder``; empty where there is no such."""
+        if self._local:
+            try:
+                found = [path.name for path in (self._local / folder).iterdir()]
+            except FileNotFoundError:
+                found = []
+            return sorted(f"{folder}/{name}" for name in found if not name.startswith("."))
+        self._remote.invalidate_cache()
+        try:
+            found = self._remote.ls(f"{self._root}/{folder}", detail=False)
+        except FileNotFoundError:
+            found = []
+        return sorted(f"{folder}/{name.rsplit('/', 1)[1]}" for name in found)
+
+    def _failed(self, name: str, error: OSError) -> ChainError:
+        said = error.strerror or reason(error)
+        return ChainError(
+            f"{self.address}/{name}: {said}; check the address, its permissions and the space "
+            "there."
+        )

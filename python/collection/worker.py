@@ -1,0 +1,222 @@
+"""A shard's listing -> its embeddings and done record: read, decode, embed, write."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from collection import identity, layout, listing, pictures
+from collection.kinds import open_source
+from collection.sources import Input
+from collection.storage import Storage
+from common.errors import ChainError
+from common.machine import cpu_name
+from common.shapes import SIDE
+from dataset.crops import in_batches, prefetch
+from inference import configuration
+from inference.embedding import answered, lengths
+from inference.schedule import Busy
+
+
+class Settings(NamedTuple):
+    """All that a worker needs, besides what lies at ``source`` and ``out``; can be pickled.
+
+    ``detector`` is a YuNet model: inputs are then photographs. From ``model`` to ``tuned`` it is
+    what ``configuration.load_engine`` takes.
+    """
+
+    source: str
+    out: str
+    model: Path
+    engine: str
+    precision: str
+    batch_size: int
+    provider: str | None = None
+    threads: int | None = None
+    device: str | None = None
+    mode: str | None = None
+    npu: int | None = None
+    streams: int | None = None
+    tuned: Path | None = None
+    detector: Path | None = None
+    dtype: str = "float32"
+    strict: bool = False
+
+
+class Counts(NamedTuple):
+    """``rows`` of the ``inputs`` of ``shard`` have an embedding, ``unreadable`` have none."""
+
+    shard: int
+    inputs: int
+    rows: int
+    unreadable: int
+
+
+class _Work:
+    """A shard in hand. ``bad`` has the reason of each unreadable row."""
+
+    def __init__(self, shard: int, inputs: list[Input], dimension: int) -> None:
+        self.shard, self.inputs = shard, inputs
+        self.sums = np.zeros((len(inputs), dimension), np.float32)
+        self.bad: dict[int, str] = {}
+
+
+class _Batch(NamedTuple):
+    """A ``Batch`` of rows of ``work``; ``last``: no further one follows."""
+
+    images: np.ndarray
+    input: np.ndarray
+    work: _Work
+    last: bool
+
+
+def _as_they_are(items: Iterable[Any]) -> Iterable[Any]:
+    return items
+
+
+class Worker:
+    """One engine, loaded once, for as many shards as come. ``waited`` grows by the seconds that
+    the engine's supply had to be waited for.
+
+    Raises ``ChainError`` as ``configuration.load_engine`` does.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.waited = settings, 0.0
+        self._storage = Storage(settings.out)
+        self._form = configuration.preprocessing_of(settings.model)
+        self._engine = configuration.load_engine(settings, throughput=True)
+        self.configuration = identity.of_engine(settings, self._engine)
+        self._source = open_source(Path(settings.source))
+        self._reader = pictures.Reader(self._source, settings.detector)
+        self._identity: str | None = None
+
+    def embed(self, shard: int) -> Counts:
+        """Write the embeddings of ``shard`` and its done record.
+
+        Raises ``ChainError`` where the manifest is of another model or machine's versions, where
+        nothing can be written, where the network's output for an input is no embedding, and, with
+        ``settings.strict``, at the first unreadable input.
+        """
+        (counts,) = self.run([shard])
+        return counts
+
+    def run(
+        self,
+        shards: Iterable[int],
+        watch: Callable[[Iterable[Any]], Iterable[Any]] = _as_they_are,
+    ) -> Iterator[Counts]:
+        """Do ``embed`` for each of ``shards``, the engine going on from one to the next.
+
+        Yields the counts of each once it is written. ``watch`` is laid around the inputs.
+        """
+        self._check()
+        batches = self._timed(prefetch(self._batches(shards, watch)))
+        done = answered(
+            self._engine, batches, Busy(), lambda b, row: b.work.inputs[b.images[row]].key
+        )
+        for batch, output in done:
+            np.add.at(batch.work.sums, batch.images, output)
+            if batch.last:
+                yield self._write(batch.work)
+
+    def _check(self) -> None:
+        """Hold this worker against the manifest that it works for."""
+        if self._identity is None:
+            manifest = layout.read_manifest(self._storage)
+            if manifest is None:
+                raise ChainError(f"{self.settings.out} has no {layout.MANIFEST}; run make embed.")
+            mine = manifest | {"configuration": self.configuration, "dtype": self.settings.dtype}
+            identity.refuse_others(mine, manifest, self.settings.out)
+            self._identity = manifest["identity"]
+
+    def _timed(self, batches: Iterator[_Batch]) -> Iterator[_Batch]:
+        first = True
+        while True:
+            start = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            # The first one cannot be there before it is asked for.
+            self.waited += 0 if first else time.perf_counter() - start
+            first = False
+            yield batch
+
+    def _batches(self, shards: Iterable[int], watch: Callable) -> Iterator[_Batch]:
+        dimension = self.configuration["dimension"]
+        works = (_Work(n, listing.read(self._storage, n), dimension) for n in shards)
+        entries = ((work, row) for work in works for row in range(len(work.inputs)))
+        read = self._reader.read(entries, lambda entry: entry[0].inputs[entry[1]])
+        for work, crops in _by_work(watch(read)):
+            pending = None
+            for batch in in_batches(
+                self._readable(work, crops),
+                self.settings.batch_size,
+                self._form,
+                self._engine.takes_pixels,
+            ):
+                if pending is not None:
+                    yield _Batch(*pending, work, last=False)
+                pending = batch
+            if pending is None:  # nothing could be read: a batch that shows nothing
+                kind = np.uint8 if self._engine.takes_pixels else np.float32
+                empty = np.zeros((self.settings.batch_size, 3, SIDE, SIDE), kind)
+                pending = np.array([], int), empty
+            yield _Batch(*pending, work, last=True)
+
+    def _readable(
+        self, work: _Work, crops: Iterable[tuple[int, np.ndarray | str]]
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        for row, crop in crops:
+            if not isinstance(crop, str):
+                yield row, crop
+            elif self.settings.strict:
+                raise ChainError(f"STRICT=1 takes no unreadable input: {crop}.")
+            else:
+                work.bad[row] = crop
+
+    def _write(self, work: _Work) -> Counts:
+        rows = np.array([n for n in range(len(work.inputs)) if n not in work.bad], int)
+        sums = work.sums[rows]
+        norms = lengths(sums, [work.inputs[row].key for row in rows]) if len(rows) else sums[:, :1]
+        values = (sums / norms).astype(self.settings.dtype)
+        dimension = sums.shape[1]
+        schema = layout.embeddings_schema(dimension, self.settings.dtype)
+        columns = [
+            pa.array([work.inputs[row].key for row in rows], pa.string()),
+            pa.array([work.inputs[row].label for row in rows], pa.string()),
+            pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), dimension),
+            pa.array(norms.ravel(), pa.float32()),
+            pa.array(np.full(len(rows), work.shard, np.int32)),
+            pa.array(rows.astype(np.int32)),
+        ]
+        content = layout.to_parquet(pa.table(columns, schema=schema))
+        self._storage.write(layout.embeddings_name(work.shard), content)
+        record = {
+            "shard": work.shard,
+            "identity": self._identity,
+            "rows": len(rows),
+            "bytes": len(content),
+            "sha256": layout.digest(content),
+            "unreadable": [
+                {"row": row, "key": work.inputs[row].key, "reason": reason}
+                for row, reason in sorted(work.bad.items())
+            ],
+            "cpu": cpu_name(),
+        }
+        layout.write_json(self._storage, layout.done_name(work.shard), record)
+        return Counts(work.shard, len(work.inputs), len(rows), len(work.bad))
+
+
+def _by_work(
+    read: Iterable[tuple[tuple[_Work, int], np.ndarray | str]],
+) -> Iterator[tuple[_Work, Iterator[tuple[int, np.ndarray | str]]]]:
+    """Yield each shard and what was read of its rows, in the order in which they come."""
+    for work, entries in itertools.groupby(read, key=lambda item: item[0][0]):
+        yield work, ((row, crop) for (_, row), crop in entries)
