@@ -67,6 +67,22 @@ doctor: ## Check all that ENGINE needs, with a remedy for each fault
 		--ais-python $(call quote,$(AIS)) --devices $(NPU) $(CHIP:%=--chip %) $(EP:%=--provider %) $(AIPP_OPTION) \
 		--data $(DATA) --weights $(MODEL_SOURCE) --unique-index $(UNIQUE_INDEX) --inputs $(NPU_INPUTS)
 
+##@ Whole collections
+
+.PHONY: identify all-pairs
+
+# Always run: what lies in a collection is found by looking.
+IDENTIFIED := $(or $(OUT),result/identify/$(notdir $(PROBES:%/=%))_in_$(notdir $(GALLERY:%/=%))$(INDEX:%=_%))
+identify: | $(call needs,identify $(INDEX:%=indexes/%)) ## Nearest TOP faces of GALLERY for each of PROBES, collections of make embed
+	$(STEP_ALONE) identify $(IDENTIFIED) python/identify.py --gallery $(GALLERY) --probes $(PROBES) --top $(TOP) \
+		$(INDEX:%=--index %) --out $(IDENTIFIED)
+	@$(RUN_DOOR) python/show.py $(IDENTIFIED)/identify.json
+
+ALL_PAIRS := $(or $(OUT),result/all_pairs/$(notdir $(EMBEDDINGS:%/=%)))
+all-pairs: | $(call needs,all_pairs) ## Every pair of EMBEDDINGS by identity: TAR at FAR down to 1e-6
+	$(STEP_ALONE) all-pairs $(ALL_PAIRS) python/all_pairs.py --embeddings $(EMBEDDINGS) --out $(ALL_PAIRS)
+	@$(RUN_DOOR) python/show.py $(ALL_PAIRS)/all_pairs.json
+
 ##@ Speed
 
 .PHONY: tune tune-all profile bench-fuse bench-peers bench-chain gpu-table peak
@@ -181,7 +197,7 @@ PRODUCTS := $(foreach suffix,_crops _list.npy _unique.npy _npu _npu.json _npu_ai
 PRODUCTS += $(DEMO_DATA) data/.stamp data/.*.tmp-* data/.*.old-*
 PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8 _*_ncnn,$(MADE_MODELS:%=%$(suffix)))
 PRODUCTS += model/demo_*.pth model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock
-PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/report.html \
+PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/identify result/all_pairs result/report.html \
 	result/report.md result/log result/.stamp result/.lock
 DOWNLOADS := $(DOWNLOADABLE) {data,model}/.downloads.json {data,model}/.*.part* .venv LResNet LResNet.tmp-*
 

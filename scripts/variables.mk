@@ -98,7 +98,7 @@ DETECTOR ?=
 LANDMARKS ?=
 ## {choice? skip} skip leaves out the pairs of photographs without a face; empty: an error
 MISSING ?=
-## {path?} Verification set that make bin writes; empty: data/<last part of SRC>.bin
+## {path?} Verification set that make bin writes, empty: data/<last part of SRC>.bin; result folder of identify and all-pairs
 OUT ?=
 
 ##@ Looking at results
@@ -109,6 +109,19 @@ A ?=
 B ?=
 ## {text} Squared distance that verify judges by; empty: the one in accuracy.json
 THRESHOLD ?=
+
+##@ Whole collections
+
+## {storage?} Collection of make embed that identify searches in: a folder, or an address such as s3://
+GALLERY ?=
+## {storage?} Collection whose faces identify looks for; GALLERY itself will do
+PROBES ?=
+## {choice? hnsw ivfpq} Approximate search by faiss, its recall measured; empty: exact search
+INDEX ?=
+## {between 1 1000} Matches that identify writes for each probe
+TOP ?= 5
+## {storage?} Collection that all-pairs takes every pair of
+EMBEDDINGS ?=
 
 ##@ The project
 

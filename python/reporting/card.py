@@ -34,7 +34,7 @@ def card(folder: Path) -> list[str]:
     if accuracy and perf and any(accuracy[key] != perf[key] for key in SAME):
         older = min((accuracy, perf), key=lambda one: one["date"])
         accuracy, perf = (None, perf) if older is accuracy else (accuracy, None)
-        note = _field("note", "the other result here is older, and of another model or device")
+        note = field("note", "the other result here is older, and of another model or device")
     lines = [_bold(line) for line in heading(perf or accuracy or {})]
     if accuracy:
         lines += accuracy_fields(accuracy)
@@ -43,7 +43,7 @@ def card(folder: Path) -> list[str]:
     lines += note
     missing = "accuracy" if perf and not accuracy else "perf"
     following = "make report" if accuracy and perf else f"make {missing}, with the same variables"
-    return [*lines, *_field("files", f"{folder}/"), *_field("next", following)]
+    return [*lines, *field("files", f"{folder}/"), *field("next", following)]
 
 
 def heading(result: dict[str, Any]) -> list[str]:
@@ -72,13 +72,13 @@ def accuracy_fields(result: dict[str, Any]) -> list[str]:
     def count(errors: int, pairs: int) -> str:
         return f"{errors:,} of {pairs:,}" + (": few" if errors < point["few_below"] else "")
 
-    lines = _field(
+    lines = field(
         "accuracy",
         f"{result['accuracy']:.2%}  "
         f"(95%: {100 * interval['low']:.2f}-{100 * interval['high']:.2f}; "
         f"{result['pairs']:,} pairs)",
     )
-    lines += _field("threshold", f"{point['threshold']:.3f}, cosine {point['cosine']:.3f}")
+    lines += field("threshold", f"{point['threshold']:.3f}, cosine {point['cosine']:.3f}")
     for rate, wrong, of in (
         ("far", "false_accepts", "different"),
         ("frr", "false_rejects", "same"),
@@ -87,17 +87,15 @@ def accuracy_fields(result: dict[str, Any]) -> list[str]:
             low, high = (100 * end for end in point[f"{rate}_interval"])
             behind = count(point[wrong], point[of])
             errors = f"{rate.upper()} {point[rate]:.2%}"
-            lines += _field("", f"{errors}  (95%: {low:.2f}-{high:.2f}; {behind})")
+            lines += field("", f"{errors}  (95%: {low:.2f}-{high:.2f}; {behind})")
     if reached := [p for p in result["tar_at_far"] if p["tar"] is not None]:
         # The lowest rate that the set's pairs can show.
         best = min(reached, key=lambda p: p["far"])
         behind = count(best["false_accepts"], best["different"])
         at = f"{best['far']:.0e}".replace("e-0", "e-")
-        lines += _field(
-            "", f"TAR {best['tar']:.2%} at FAR {at} ({behind}), EER {result['eer']:.2%}"
-        )
+        lines += field("", f"TAR {best['tar']:.2%} at FAR {at} ({behind}), EER {result['eer']:.2%}")
     if "quantized" in result:
-        lines += _field("int8", calibration(result["quantized"]["calibration"]))
+        lines += field("int8", calibration(result["quantized"]["calibration"]))
     return lines
 
 
@@ -125,20 +123,21 @@ def speed_fields(result: dict[str, Any]) -> list[str]:
         # Winograd's convolution multiplies less, and may pass it.
         of = "direct convolution's" if result["of_peak"] > 1 else "the CPU's"
         rest = f", {result['of_peak']:.0%} of {of} peak"
-    lines = _field("throughput", _marked(speed(result), found["verdict"]) + rest)
-    lines += [line for reason in found["reasons"] for line in _field("", reason)]
+    lines = field("throughput", _marked(speed(result), found["verdict"]) + rest)
+    lines += [line for reason in found["reasons"] for line in field("", reason)]
     if not result["of_peak"] and "throughput_scope" not in result:
-        lines += _field("", f"of the peak: not known, {result['peak_note'].rstrip('.')}")
+        lines += field("", f"of the peak: not known, {result['peak_note'].rstrip('.')}")
     tail = f"p99 {ms['p99']:.1f}" if result["loop"] >= RUNS_FOR_P99 else f"at most {ms['max']:.1f}"
     runs = f"{result['loop']} runs"
     # An NPU has one schedule, which the verdict above is on.
     alone = result.get("schedules", [found])[0]["verdict"]
     if alone != found["verdict"]:
         runs += f", {alone}"
-    return lines + _field("latency", f"{ms['median']:.1f} ms for one batch alone, {tail} ({runs})")
+    return lines + field("latency", f"{ms['median']:.1f} ms for one batch alone, {tail} ({runs})")
 
 
-def _field(name: str, text: str) -> list[str]:
+def field(name: str, text: str) -> list[str]:
+    """Return ``name`` and the words of ``text`` beside it, in lines of 80."""
     return textwrap.wrap(
         text,
         WIDTH + len(text) - len(_COLOUR.sub("", text)),
