@@ -1,4 +1,4 @@
-"""Probes, searched in a gallery -> their nearest entries as Parquet, and how often they are right."""
+"""Probes, searched in a gallery -> their nearest entries, and how often they are right."""
 
 import argparse
 import time
@@ -77,15 +77,17 @@ def main() -> None:
     refuse_other_space(gallery, probes)
     mine = probes.load()
     keys, labels = names(gallery)
-    same = same_pictures(gallery, probes, keys, mine.keys)
+    same, note = same_pictures(gallery, probes, keys, mine.keys)
     count = min(max(args.top, *RANKS), gallery.rows)
     start, index = time.monotonic(), None
     if args.index:
-        nearest, index = approximate(args.index, gallery, mine.vectors, count, same)
+        nearest, index = approximate(args.index, gallery, mine.vectors, count, args.top, same)
     else:
         nearest = exact(gallery, mine.vectors, count, same, "shard of the gallery")
     seconds = time.monotonic() - start
     write_matches(args.out / "matches.parquet", args.top, nearest, mine, keys, labels)
+    found = rates(nearest, labels, mine.labels, same)
+    found["notes"] += [note] if note else []
     packages = ("numpy", "scipy", "pyarrow", *(["faiss-cpu"] if args.index else []))
     record = {
         "gallery": described(gallery),
@@ -93,7 +95,7 @@ def main() -> None:
         "asymmetric_precision": asymmetric(gallery, probes),
         "top": args.top,
         "same_picture": int((same >= 0).sum()),
-        "identification": rates(nearest, labels, mine.labels, same),
+        "identification": found,
         "index": index,
         "seconds": seconds,
         "versions": versions(*packages),

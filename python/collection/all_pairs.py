@@ -63,9 +63,9 @@ def measure(pictures: Pictures, address: str) -> dict[str, Any]:
     threshold, and 1,000 bytes a person. Raises ``ChainError`` where most embeddings are equal.
     """
     counts = histograms(pictures)
-    if 2 * counts[:, 0].sum() > counts.sum():
+    if 2 * counts[IMPOSTOR, 0] > counts[IMPOSTOR].sum():
         raise ChainError(
-            f"{address}: most pairs have equal embeddings: the network does not see its input; "
+            f"{address}: most persons have equal embeddings: the network does not see its input; "
             "check the weights, the precision and the device."
         )
     total, cumulative = counts.sum(axis=1), counts.cumsum(axis=1)
@@ -139,7 +139,7 @@ def _intervals(
 
 
 def _eer(counts: np.ndarray, crossing: int, second: Second) -> float:
-    """Return what ``metrics.eer`` says of the whole curve, from its part in the bin ``crossing``."""
+    """Return what ``metrics.eer`` says of the curve, from its part in the bin ``crossing``."""
     curve = []
     every = [kept.distance[bins_of(kept.distance) == crossing] for kept in second.kept]
     points = np.unique(np.concatenate(every))

@@ -19,6 +19,7 @@ UNIT = 1e-3
 # Of what is held in float32 at a time: a million of 512 numbers.
 MOST_BYTES = 2**31
 _REMEDY = "run make embed again with that OUT="
+_NAMES = ("net", "checkpoint", "engine", "precision", "weights_sha256")
 _NEEDED = {"shards": int, "inputs": int, "rows": int, "dtype": str, "identity": str}
 
 
@@ -52,6 +53,7 @@ class Collection:
         if (
             not isinstance(configuration, dict)
             or any(type(manifest.get(name)) is not kind for name, kind in _NEEDED.items())
+            or any(type(configuration.get(name)) is not str for name in _NAMES)
             or type(configuration.get("dimension")) is not int
             or configuration["dimension"] < 1
             or manifest["dtype"] not in layout.DTYPES
@@ -114,13 +116,16 @@ class Collection:
             believed = False
         if not believed:
             raise ChainError(f"{self.address}/{name} is not what its record says; {_REMEDY}.")
+        wanted = layout.embeddings_schema(self.dimension, self.manifest["dtype"])
         try:
-            table = pq.read_table(pa.BufferReader(content))
+            file = pq.ParquetFile(pa.BufferReader(content))
+            # Looked at before anything is unpacked.
+            fits = file.schema_arrow.equals(wanted) and file.metadata.num_rows <= self.rows
+            table = file.read() if fits else None
         except (pa.ArrowException, OSError):
             raise ChainError(f"{self.address}/{name} is not a Parquet file; {_REMEDY}.") from None
-        wanted = layout.embeddings_schema(self.dimension, self.manifest["dtype"])
-        if not table.schema.equals(wanted):
-            raise ChainError(f"{self.address}/{name} has other columns; {_REMEDY}.")
+        if table is None:
+            raise ChainError(f"{self.address}/{name} has other columns or rows; {_REMEDY}.")
         return Shard(
             table["key"].combine_chunks(),
             table["label"].combine_chunks(),

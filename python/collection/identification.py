@@ -63,16 +63,26 @@ def asymmetric(gallery: Collection, probes: Collection) -> str | None:
     return None
 
 
-def same_pictures(gallery: Collection, probes: Collection, keys: Any, mine: Any) -> np.ndarray:
-    """Return for each probe the gallery's row of the same picture, -1 for none: int64 (P,).
+def same_pictures(
+    gallery: Collection, probes: Collection, keys: pa.ChunkedArray, mine: pa.ChunkedArray
+) -> tuple[np.ndarray, str | None]:
+    """Return for each probe the gallery's row of the same picture, int64 (P,), -1 for none.
 
-    ``keys`` are the gallery's, ``mine`` the probes'. A picture is the same where both collections
-    are of one source and its key is the same: another source may use a key again.
+    ``keys`` are the gallery's, ``mine`` the probes'. A picture is the same where its key is the
+    same and both collections are of one source or one listing. Other sources may use a key again:
+    where they do, no picture is the same, and a note, else None, says so.
     """
-    sources = gallery.manifest.get("source"), probes.manifest.get("source")
-    if gallery.address != probes.address and (None in sources or sources[0] != sources[1]):
-        return np.full(len(mine), -1, np.int64)
-    return _codes(mine, keys)
+    places = _codes(mine, keys)
+    if not (places >= 0).any():
+        return places, None
+    a, b = gallery.manifest, probes.manifest
+    if any(a.get(name) and a.get(name) == b.get(name) for name in ("source", "listing_sha256")):
+        return places, None
+    note = (
+        f"{(places >= 0).sum():,} keys are in both collections, which are of two sources "
+        f"({a.get('source')} and {b.get('source')}): taken as different pictures"
+    )
+    return np.full(len(mine), -1, np.int64), note
 
 
 def _codes(values: Any, among: Any) -> np.ndarray:
@@ -116,7 +126,7 @@ def rates(nearest: Nearest, labels: pa.ChunkedArray, mine: pa.ChunkedArray, same
             notes.append(f"few probes: {found['mated']} have their person in the gallery")
         if found["unlabelled_gallery"]:
             notes.append(
-                f"{found['unlabelled_gallery']:,} gallery entries have no label, and count as others"
+                f"{found['unlabelled_gallery']:,} gallery entries have no label: counted as others"
             )
     else:
         notes.append("no rank-1: no probe has a label that another picture of the gallery has")

@@ -19,9 +19,9 @@ from common.progress import progress
 
 BLOCK = 2048
 # Of a squared distance, 0 to 4: a power of two a unit, so that a bin's edges are exact.
-BINS_A_UNIT = 2**14
+BINS_A_UNIT = 2**18
 BINS = 4 * BINS_A_UNIT
-# Of the second pass: 32 bytes each.
+# Of the second pass: 24 bytes each.
 MOST_KEPT = 2**24
 GENUINE, IMPOSTOR = 1, 0
 

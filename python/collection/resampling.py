@@ -1,7 +1,7 @@
 """Intervals of rates over pairs of pictures, whose pairs are not independent: by person.
 
-The subsets bootstrap (Bolle, Ratha and Pankanti, "Error analysis of pattern recognition systems: the
-subsets bootstrap", Computer Vision and Image Understanding 93, 2004): persons are drawn with
+The subsets bootstrap (Bolle, Ratha and Pankanti, "Error analysis of pattern recognition systems:
+the subsets bootstrap", Computer Vision and Image Understanding 93, 2004): persons are drawn with
 replacement, each with all that it has. A genuine pair is then there as often as its person was
 drawn; an impostor pair as often as the product for its two persons, as for any statistic of pairs
 (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1, 2007). Two copies of one person
@@ -31,7 +31,7 @@ class Multiplicities:
             self._drawn[:, k] = np.minimum(np.bincount(drawn, minlength=persons), 255)
 
     def of(self, first: int, end: int) -> np.ndarray:
-        """Return the multiplicities of the persons from ``first`` to ``end``: float64 (n, count)."""
+        """Return the multiplicities of persons ``first`` to ``end``: float64 (n, count)."""
         return self._drawn[first:end].astype(np.float64)
 
     def total(self, by_person: np.ndarray) -> np.ndarray:

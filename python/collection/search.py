@@ -9,24 +9,29 @@ from common.progress import progress
 
 # Rows of a block on either side: 4,096 x 1,024 distances are 32 MiB.
 GALLERY_BLOCK, PROBE_BLOCK = 4096, 1024
-# Distances are rounded to this: far below what float32 embeddings tell apart, and far above the
-# rounding of a float64 product, so that the order in which a BLAS adds changes nothing and equal
-# pictures are equally far.
-GRID = 2.0**-40
+# The numbers of an embedding are rounded to multiples of 2**-26. The product of two embeddings of
+# unit length, and each part of its sum, then is a multiple of 2**-52 below 2, which float64 holds
+# without rounding: however a BLAS adds, the distance is the same, and equal pictures are equally
+# far. It differs by some 1e-8 from that of the unrounded numbers, two engines' by 1e-6.
+SCALE = 2.0**26
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return 2 - 2ab, float64 (n, m), of rows of unit length: ``a`` (n, D), ``b`` (m, D)."""
-    return _rounded(a.astype(np.float64) @ b.astype(np.float64).T)
+    return _distances(_whole(a) @ _whole(b).T)
 
 
-def _rounded(product: np.ndarray) -> np.ndarray:
-    product *= 2 / GRID
-    np.rint(product, out=product)
-    product *= -GRID
-    product += 2
+def _whole(vectors: np.ndarray) -> np.ndarray:
+    scaled = vectors.astype(np.float64)
+    scaled *= SCALE
+    return np.rint(scaled, out=scaled)
+
+
+def _distances(products: np.ndarray) -> np.ndarray:
+    products *= -2 / SCALE**2
+    products += 2
     # A length of 1 + 1e-7 would make it negative.
-    return np.maximum(product, 0, out=product)
+    return np.maximum(products, 0, out=products)
 
 
 class Nearest:
@@ -109,9 +114,8 @@ def of_candidates(
         probe, column = np.nonzero(here)
         for start in range(0, len(probe), PROBE_BLOCK):
             p, c = probe[start : start + PROBE_BLOCK], column[start : start + PROBE_BLOCK]
-            a = probes[p].astype(np.float64)
-            b = shard.vectors[candidates[p, c] - first].astype(np.float64)
-            distances[p, c] = _rounded(np.einsum("ij,ij->i", a, b))
+            a, b = _whole(probes[p]), _whole(shard.vectors[candidates[p, c] - first])
+            distances[p, c] = _distances(np.einsum("ij,ij->i", a, b))
         first += len(shard.vectors)
     order = np.lexsort((candidates, distances), axis=1)[:, :count]
     kept = order.shape[1]

@@ -53,13 +53,13 @@ def identify_lines(result: dict[str, Any]) -> list[str]:
         lines += field(
             "recall",
             f"{index['recall']['at_1']:.2%} of the nearest, {index['recall']['at_k']:.2%} of the "
-            f"nearest {max(result['top'], 5)}, by {index['name']} against the exact answer for "
+            f"nearest {result['top']}, by {index['name']} against the exact answer for "
             f"{index['recall_probes']:,} probes",
         )
         lines += field(
             "time",
             f"{_seconds(index['build_seconds'])} to build, {_seconds(index['search_seconds'])} to "
-            f"search; {_seconds(index['exact_seconds'])} exactly for those {index['recall_probes']:,}",
+            f"search; {_seconds(index['exact_seconds'])} exactly for those probes",
         )
     else:
         lines += field("time", f"{_seconds(result['seconds'])}, exact")
@@ -74,18 +74,17 @@ def all_pairs_lines(result: dict[str, Any]) -> list[str]:
     text = f"{counts['pictures']:,} of {counts['persons']:,} persons, {alone:,} of whom have one"
     lines += field("pictures", f"{text}; {of['address']}")
     if counts["unlabelled"]:
-        lines += field("left out", f"{counts['unlabelled']:,} pictures without a label")
+        lines += field("left out", f"pictures without a label: {counts['unlabelled']:,}")
     lines += field("pairs", f"{counts['genuine']:,} genuine, {counts['impostor']:,} impostor")
     name = "TAR at FAR"
     for point in result["tar_at_far"]:
         if point["tar"] is None:
             text = f"{_at(point['far'])}: {point['note']}"
         else:
-            few = ": few" if point["few"] else ""
             ends = _interval(point["tar_interval"]).removesuffix("; ")
             text = f"{_at(point['far'])}: {point['tar']:.2%}" + f"  ({ends})" * bool(ends)
             text += f"  {_threshold(point)}"
-            text += f"  ({point['false_accepts']:,}{few})" if few else ""
+            text += f"; {point['false_accepts']:,} false accepts: few" * point["few"]
         lines += field(name, text)
         name = ""
     lines += field("EER", f"{result['eer']:.2%}")

@@ -65,7 +65,13 @@ def planned(project: Project, *arguments: str) -> list[str]:
         ),
         (["convert-weights"], "core torch"),
         (["lint"], "dev"),
-        (["test"], "core demo dev download int8 ncnn onnxruntime openvino pnnx report torch"),
+        (
+            ["test"],
+            (
+                ["test"],
+                "collection core demo dev download faiss int8 ncnn onnxruntime openvino pnnx report torch",
+            ),
+        ),
     ],
 )
 def test_a_goal_installs_what_it_uses(project: Project, goal: list[str], expected: str):
