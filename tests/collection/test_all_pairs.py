@@ -8,6 +8,7 @@ import pytest
 
 from collection import all_pairs, pair_counts, resampling
 from collection.embeddings import Shard
+from collection.search import squared_distances
 from common.errors import ChainError
 from evaluation import metrics
 from evaluation.threshold_card import at_far
@@ -29,10 +30,17 @@ def measured(vectors, labels):
     return all_pairs.measure(pictures, "here"), counts
 
 
+def coarse(monkeypatch, a_unit):
+    """Make bins so wide that a threshold's has many pairs."""
+    monkeypatch.setattr(pair_counts, "BINS_A_UNIT", a_unit)
+    monkeypatch.setattr(pair_counts, "BINS", 4 * a_unit)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_points_and_eer_are_those_of_all_pairs_at_once(seed, monkeypatch):
     # Blocks that no person and no collection ends with.
     monkeypatch.setattr(pair_counts, "BLOCK", 97 + 40 * seed)
+    coarse(monkeypatch, 2 ** (3 * seed + 3))
     vectors, labels = faces(seed, 150 + 30 * seed, 6, spread=0.8 + 0.3 * seed)
     found, counts = measured(vectors, labels)
     distances, same = brute(vectors, labels)
@@ -73,22 +81,24 @@ def test_the_order_of_the_pictures_changes_nothing():
     assert measured(vectors, labels) == measured(vectors[order], [labels[k] for k in order])
 
 
-def test_resampled_rates_are_those_of_the_drawn_persons_pairs():
+def test_resampled_rates_are_those_of_the_drawn_persons_pairs(monkeypatch):
+    coarse(monkeypatch, 16)
     vectors, labels = faces(9, 30, 4, spread=2)
     shard = Shard(pa.array(labels), pa.array(labels), vectors)
     pictures, _ = all_pairs.labelled(shard, "here")
     resamples = resampling.Multiplicities(30, 50)
-    bin_ = int(1.6 * pair_counts.BINS_A_UNIT)
-    threshold = (bin_ + 0.5) / pair_counts.BINS_A_UNIT
+    upper = np.triu_indices(len(labels), 1)
+    distances = squared_distances(pictures.vectors, pictures.vectors)[upper]
+    a, b = (pictures.person[side] for side in upper)
+    # As chosen for a rate: the distance of an impostor, in a bin with others.
+    threshold = np.sort(distances[a != b])[300]
+    bin_ = int(pair_counts.bins_of(threshold))
     second = pair_counts.Second(pictures, [bin_], {bin_}, resamples)
     genuine, impostor = second.below(bin_, threshold)
     total = resamples.impostor_pairs(np.bincount(pictures.person))
     drawn = resamples.of(0, 30).astype(int)
     assert (drawn.sum(axis=0) == 30).all()
-    upper = np.triu_indices(len(labels), 1)
-    product = pictures.vectors.astype(np.float64) @ pictures.vectors.astype(np.float64).T
-    close = (2 - 2 * product < threshold)[upper]
-    a, b = (pictures.person[side] for side in upper)
+    close = distances < threshold
     assert genuine.sum() == (close & (a == b)).sum()
     for k in range(50):
         weight = np.where(a == b, 0, drawn[a, k] * drawn[b, k])
