@@ -1,4 +1,4 @@
-"""What each door, engine and network imports and needs installed -> a make fragment.
+"""What each door, engine, network and index imports and needs installed -> a make fragment.
 
 Standard library only, and in old Python: it runs before anything is installed. A module that is
 loaded by name is not found; the rule says it. Every module is a target without a recipe too, so
@@ -15,7 +15,7 @@ from common import parts
 
 ROOT = Path(__file__).resolve().parent
 # Rooms whose files are loaded by name.
-BY_NAME = ("engines", "networks")
+BY_NAME = ("engines", "indexes", "networks")
 
 
 def files_of(name):

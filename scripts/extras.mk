@@ -48,7 +48,7 @@ convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold
 
 ##@ Whole collections
 
-.PHONY: embed
+.PHONY: embed identify all-pairs
 
 # Shares the machine, so that a timed step waits for it and it for a timed step.
 embed: ## SRC, any number of pictures -> their embeddings in OUT, as Parquet; goes on where it was
@@ -59,6 +59,18 @@ embed: $(ABLE) $(subst %,$(BS),$(RUN_MODEL)) $(if $(filter 1,$(ALIGN)),$(YUNET))
 		--source $(SRC) --out $(OUT) --shard-inputs $(SHARD) --dtype $(DTYPE) \
 		$(if $(filter 1,$(ALIGN)),--detector $(YUNET)) $(patsubst %,--strict,$(filter 1,$(STRICT)))
 endif
+
+# Always run: what lies in a collection is found by looking.
+IDENTIFIED := $(or $(OUT),result/identify/$(notdir $(PROBES:%/=%))_in_$(notdir $(GALLERY:%/=%))$(INDEX:%=_%))
+identify: | $(call needs,identify $(INDEX:%=indexes/%)) ## Nearest TOP faces of GALLERY for each of PROBES, collections of make embed
+	$(STEP_ALONE) identify $(IDENTIFIED) python/identify.py --gallery $(GALLERY) --probes $(PROBES) --top $(TOP) \
+		$(INDEX:%=--index %) --out $(IDENTIFIED)
+	@$(RUN_DOOR) python/show.py $(IDENTIFIED)/identify.json
+
+ALL_PAIRS := $(or $(OUT),result/all_pairs/$(notdir $(EMBEDDINGS:%/=%)))
+all-pairs: | $(call needs,all_pairs) ## Every pair of EMBEDDINGS by identity: TAR at FAR down to 1e-6
+	$(STEP_ALONE) all-pairs $(ALL_PAIRS) python/all_pairs.py --embeddings $(EMBEDDINGS) --out $(ALL_PAIRS)
+	@$(RUN_DOOR) python/show.py $(ALL_PAIRS)/all_pairs.json
 
 ##@ Looking at results
 
@@ -195,7 +207,7 @@ PRODUCTS := $(foreach suffix,_crops _list.npy _unique.npy _npu _npu.json _npu_ai
 PRODUCTS += $(DEMO_DATA) data/.stamp data/.*.tmp-* data/.*.old-*
 PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8 _*_ncnn,$(MADE_MODELS:%=%$(suffix)))
 PRODUCTS += model/demo_*.pth model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock
-PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/report.html \
+PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/identify result/all_pairs result/report.html \
 	result/report.md result/log result/.stamp result/.lock
 DOWNLOADS := $(DOWNLOADABLE) {data,model}/.downloads.json {data,model}/.*.part* .venv LResNet LResNet.tmp-*
 

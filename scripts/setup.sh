@@ -84,7 +84,7 @@ for name in "${names[@]}"; do
     word) like '[[:alnum:]_]+' "give one name of letters, digits and _" ;;
     names) like '[[:alnum:]_. -]*' "give names of letters, digits and . _ -" ;;
     path) like '[[:alnum:]_./+@,][[:alnum:]_./+@,-]*' "name one file by letters, digits and . _ + @ , / -" ;;
-    address) like '([a-z][a-z0-9]*://)?[[:alnum:]_./+@,][[:alnum:]_./+@,-]*' "name one file or folder by letters, digits and . _ + @ , / -" ;;
+    address) like '([a-z][a-z0-9]*://)?[[:alnum:]_./+@,][[:alnum:]_./+@,-]*' "name one file or folder, or an address such as s3://bucket/faces, by letters, digits and . _ + @ , / -" ;;
     url) like '[a-z]+:[][[:alnum:]_.~:/?#@!&()*+,;=%-]+' "give http(s)://, file:///, obs:// or gdrive:" ;;
     repository)
         like '[[:alnum:]_./:@~+][[:alnum:]_./:@~+-]*' "name one repository by its address or folder"
@@ -329,6 +329,13 @@ if [ -n "${value[ONNX]}" ]; then
 elif [ -n "${value[OUTPUT]}" ]; then
     fail "OUTPUT=${value[OUTPUT]} does nothing without ONNX=; leave it out"
 fi
+collections() { # collections VARIABLE...: each names a collection, which in a folder is there.
+    for name; do
+        [ -n "${value[$name]}" ] || fail "$name= is empty; name a collection that make embed made"
+        [[ ${value[$name]} == *://* || -d ${value[$name]} ]] ||
+            fail "$name=${value[$name]} is missing; name a collection that make embed made"
+    done
+}
 for goal in $goals; do
     case $goal in
     accuracy | accuracy-all | infer | perf | perf-all | tune | tune-all | profile | quantize | bench-chain | diagnose)
@@ -377,6 +384,8 @@ for goal in $goals; do
         [ -e "${value[SRC]}" ] || fail "SRC=${value[SRC]} is missing; name a folder of pictures, .tar or .parquet files, one such file, or a .bin"
         [ -n "${value[OUT]}" ] || fail "OUT= is empty; name the folder that make embed writes to"
         ;;
+    identify) collections GALLERY PROBES ;;
+    all-pairs) collections EMBEDDINGS ;;
     bin)
         [[ ${value[OUT]} != *://* ]] || fail "OUT=${value[OUT]} is not allowed with make bin; name one file"
         for name in SRC PAIRS; do

@@ -98,12 +98,25 @@ DETECTOR ?=
 LANDMARKS ?=
 ## {choice? skip} skip leaves out the pairs of photographs without a face; empty: an error
 MISSING ?=
-## {address?} Verification set that make bin writes; empty: data/<last part of SRC>.bin. Folder that make embed writes
+## {address?} What make bin, embed, identify and all-pairs write: a set (empty: data/<last part of SRC>.bin), or a folder
 OUT ?=
+
+##@ Whole collections
+
 ## {number} Inputs of make embed that are written together
 SHARD ?= 1000
 ## {choice float32 float16} Numbers that make embed stores
 DTYPE ?= float32
+## {address?} Collection of make embed that identify searches in: a folder, or an address such as s3://
+GALLERY ?=
+## {address?} Collection whose faces identify looks for; GALLERY itself will do
+PROBES ?=
+## {choice? hnsw ivfpq} Approximate search by faiss, its recall measured; empty: exact search
+INDEX ?=
+## {between 1 1000} Matches that identify writes for each probe
+TOP ?= 5
+## {address?} Collection that all-pairs takes every pair of
+EMBEDDINGS ?=
 
 ##@ Looking at results
 

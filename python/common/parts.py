@@ -15,6 +15,7 @@ CORE = "core"
 _IMPORTS = {
     "bcolz": "bcolz-zipline",
     "cv2": "opencv-python-headless",
+    "faiss": "faiss-cpu",
     "google": "protobuf",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",

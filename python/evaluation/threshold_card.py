@@ -67,21 +67,42 @@ def at_far(distances: np.ndarray, issame: np.ndarray, far: float) -> dict[str, A
     """
     values = np.asarray(distances, np.float64)
     different = np.sort(values[~issame])
-    # A hair more, because 3000 * 0.001 may come out a little under 3.
-    allowed = int(len(different) * far + 1e-9)
-    if allowed < 1:
-        note = f"not enough different pairs for {far_name(far)}: {len(different)}"
-        return {"far": far, "tar": None, "note": note}
+    allowed = allowed_accepts(len(different), far)
+    if not allowed:
+        return unobservable(far, len(different))
     # Only what lies below is accepted: at most so many, fewer where distances are equal.
     threshold = float(different[allowed])
     false_accepts = int((different < threshold).sum())
+    tar = float((values[issame] < threshold).mean())
+    return observed(far, tar, threshold, false_accepts, len(different))
+
+
+def allowed_accepts(different: int, far: float) -> int:
+    """Return how many of ``different`` pairs may be accepted at a rate of at most ``far``.
+
+    The threshold is then the next distance after so many, in ascending order.
+    """
+    # A hair more, because 3000 * 0.001 may come out a little under 3.
+    return int(different * far + 1e-9)
+
+
+def unobservable(far: float, different: int) -> dict[str, Any]:
+    """Return what is said of a rate that ``different`` pairs are too few to show."""
+    note = f"not enough different pairs for {far_name(far)}: {different}"
+    return {"far": far, "tar": None, "note": note}
+
+
+def observed(
+    far: float, tar: float, threshold: float, false_accepts: int, different: int
+) -> dict[str, Any]:
+    """Return what is said of the rate ``far``: ``tar`` at ``threshold``, and what stands behind."""
     return {
         "far": far,
-        "tar": float((values[issame] < threshold).mean()),
+        "tar": tar,
         "threshold": threshold,
         "cosine": cosine(threshold),
         "false_accepts": false_accepts,
-        "different": len(different),
+        "different": different,
         "few": false_accepts < FEW,
     }
 

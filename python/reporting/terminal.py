@@ -3,6 +3,7 @@
 from typing import Any
 
 from reporting.card import calibration
+from reporting.collections import all_pairs_lines, identify_lines
 
 
 def accuracy_lines(result: dict[str, Any]) -> list[str]:
@@ -98,6 +99,8 @@ _KINDS = {
     "accuracy": accuracy_lines,
     "latency_ms": perf_lines,
     "trials": tune_lines,
+    "identification": identify_lines,
+    "counts": all_pairs_lines,
 }
 
 

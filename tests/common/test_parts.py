@@ -68,7 +68,8 @@ def planned(project: Project, *arguments: str) -> list[str]:
         (["lint"], "dev"),
         (
             ["test"],
-            "collection core demo dev download int8 ncnn onnxruntime openvino pnnx report torch",
+            "collection core demo dev download faiss int8 ncnn onnxruntime openvino pnnx report "
+            "torch",
         ),
     ],
 )
