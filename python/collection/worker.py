@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from collection import identity, layout, listing, pictures
+from collection import identity, layout, listing, pictures, shard
 from collection.kinds import open_source
 from collection.sources import Input
 from collection.storage import Storage
 from common.errors import ChainError
-from common.machine import cpu_name
 from common.shapes import SIDE
 from dataset.crops import in_batches, prefetch
 from inference import configuration
@@ -97,14 +95,14 @@ class Worker:
         self._reader = pictures.Reader(self._source, settings.detector)
         self._identity: str | None = None
 
-    def embed(self, shard: int) -> Counts:
-        """Write the embeddings of ``shard`` and its done record.
+    def embed(self, number: int) -> Counts:
+        """Write the embeddings of shard ``number`` and its done record.
 
         Raises ``ChainError`` where the manifest is of another model or machine's versions, where
         nothing can be written, where the network's output for an input is no embedding, and, with
         ``settings.strict``, at the first unreadable input.
         """
-        (counts,) = self.run([shard])
+        (counts,) = self.run([number])
         return counts
 
     def run(
@@ -186,31 +184,17 @@ class Worker:
         sums = work.sums[rows]
         norms = lengths(sums, [work.inputs[row].key for row in rows]) if len(rows) else sums[:, :1]
         values = (sums / norms).astype(self.settings.dtype)
-        dimension = sums.shape[1]
-        schema = layout.embeddings_schema(dimension, self.settings.dtype)
-        columns = [
-            pa.array([work.inputs[row].key for row in rows], pa.string()),
-            pa.array([work.inputs[row].label for row in rows], pa.string()),
-            pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), dimension),
-            pa.array(norms.ravel(), pa.float32()),
-            pa.array(np.full(len(rows), work.shard, np.int32)),
-            pa.array(rows.astype(np.int32)),
-        ]
-        content = layout.to_parquet(pa.table(columns, schema=schema))
-        self._storage.write(layout.embeddings_name(work.shard), content)
-        record = {
-            "shard": work.shard,
-            "identity": self._identity,
-            "rows": len(rows),
-            "bytes": len(content),
-            "sha256": layout.digest(content),
-            "unreadable": [
+        kept = [work.inputs[row] for row in rows]
+        shard.write(
+            self._storage,
+            work.shard,
+            self._identity,
+            shard.Rows([one.key for one in kept], [one.label for one in kept], rows, values, norms),
+            [
                 {"row": row, "key": work.inputs[row].key, "reason": reason}
                 for row, reason in sorted(work.bad.items())
             ],
-            "cpu": cpu_name(),
-        }
-        layout.write_json(self._storage, layout.done_name(work.shard), record)
+        )
         return Counts(work.shard, len(work.inputs), len(rows), len(work.bad))
 
 

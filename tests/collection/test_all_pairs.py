@@ -12,8 +12,8 @@ from collection.search import squared_distances
 from common.errors import ChainError
 from evaluation import metrics
 from evaluation.threshold_card import at_far
-from support.seeded_collections import faces, write
 from support.project import expect_error, run_module
+from support.seeded_collections import faces, write
 
 
 def brute(vectors, labels):

@@ -11,8 +11,8 @@ from collection.approximate import recall
 from collection.embeddings import Collection
 from collection.search import exact, of_candidates
 from reporting.terminal import lines_of
-from support.seeded_collections import faces, write
 from support.project import expect_error, run_module
+from support.seeded_collections import faces, write
 
 
 def nearest_by_sorting(probes, gallery, count, left_out):

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from collection import layout
+from collection import layout, shard
 from collection.storage import Storage
 
 CONFIGURATION = {
@@ -49,8 +48,7 @@ def write(
     """Write a complete collection of ``vectors`` into ``folder`` and return it."""
     storage = Storage(str(folder))
     keys = keys or [f"{label}/{n:05d}.jpg" for n, label in enumerate(labels)]
-    dimension = vectors.shape[1]
-    settings = CONFIGURATION | {"dimension": dimension} | configuration
+    settings = CONFIGURATION | {"dimension": vectors.shape[1]} | configuration
     manifest = {
         "format": layout.FORMAT,
         "source": source or str(folder),
@@ -65,25 +63,11 @@ def write(
         "configuration": settings,
     }
     for number, rows in enumerate(np.array_split(np.arange(len(keys)), shards)):
-        values = pa.array(vectors[rows].astype(dtype).ravel())
-        columns = [
-            pa.array([keys[row] for row in rows], pa.string()),
-            pa.array([labels[row] for row in rows], pa.string()),
-            pa.FixedSizeListArray.from_arrays(values, dimension),
-            pa.array(np.ones(len(rows), np.float32)),
-            pa.array(np.full(len(rows), number, np.int32)),
-            pa.array(rows.astype(np.int32)),
-        ]
-        schema = layout.embeddings_schema(dimension, dtype)
-        content = layout.to_parquet(pa.table(columns, schema=schema))
-        storage.write(layout.embeddings_name(number), content)
-        record = {
-            "shard": number,
-            "identity": manifest["identity"],
-            "rows": len(rows),
-            "bytes": len(content),
-            "sha256": layout.digest(content),
-        }
-        layout.write_json(storage, layout.done_name(number), record)
+        norms = np.ones(len(rows), np.float32)
+        names = [keys[row] for row in rows], [labels[row] for row in rows]
+        values = vectors[rows].astype(dtype)
+        shard.write(
+            storage, number, manifest["identity"], shard.Rows(*names, rows, values, norms), []
+        )
     layout.write_json(storage, layout.MANIFEST, manifest)
     return folder
