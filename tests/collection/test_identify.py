@@ -198,7 +198,7 @@ def test_make_says_what_is_missing(project, tmp_path):
     for arguments, what in (
         (["PROBES=x"], "GALLERY= is empty"),
         ([f"GALLERY={tmp_path}", "PROBES=nowhere"], "PROBES=nowhere is missing"),
-        (["GALLERY=a b"], "name one folder, or an address"),
+        (["GALLERY=a b"], "name one file or folder, or an address"),
         (["INDEX=lsh"], "choose one of: hnsw ivfpq"),
         (["TOP=0"], "choose from 1 to 1000"),
         ([f"GALLERY={tmp_path}", f"PROBES={tmp_path}"], "is not a collection of embeddings"),
