@@ -261,7 +261,7 @@ DEMO = DATA=$(DEMO_DATA) WEIGHTS=$(DEMO_WEIGHTS)
 accuracy: ## Accuracy on DATA, or on each of DATASETS, at batch size BS
 ifeq ($(DATASETS),)
 accuracy: $(READY) $(RUN)_bs$(BS)/accuracy.json
-	@$(RUN_DOOR) python/show.py $(RUN)_bs$(BS)/accuracy.json $(CHECKING:%=&& $(RUN_DOOR) % $(RUN)_bs$(BS)/accuracy.json)
+	@$(RUN_DOOR) python/show.py $(AND_CARD) $(RUN)_bs$(BS)/accuracy.json $(CHECKING:%=&& $(RUN_DOOR) % $(RUN)_bs$(BS)/accuracy.json)
 else
 SET_RESULTS := $(foreach set,$(DATASETS),$(call run_on,$(set))_bs$(BS)/accuracy.json)
 # One after the other: the sets share the model, which only one make may build.
@@ -269,6 +269,8 @@ accuracy: $(DATASETS:%=data/%.bin)
 	@+for set in $^; do $(MAKE) --no-print-directory accuracy DATASETS= CHECK= DATA=$$set; done
 	@$(RUN_DOOR) python/show.py --table sets $(SET_RESULTS) $(CHECKING:%=&& $(RUN_DOOR) % $(SET_RESULTS))
 endif
+# perf prints the card of both.
+AND_CARD := $(if $(filter perf,$(MAKECMDGOALS)),--no-card)
 CHECKING := $(if $(filter 1,$(CHECK)),python/check_accuracy.py)
 
 accuracy-all: $(READY) $(BATCHES:%=$(RUN)_bs%/accuracy.json) ## Accuracy at each of BATCHES

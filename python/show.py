@@ -29,6 +29,7 @@ def main() -> None:
         choices=("batches", "engines", "peers", "sets"),
         help="one table instead of lines for each",
     )
+    parser.add_argument("--no-card", action="store_true", help="another result of it follows")
     parser.add_argument("--demo", action="store_true", help="what a demonstration means")
     args = parser.parse_args()
     if args.table == "batches":
@@ -43,7 +44,7 @@ def main() -> None:
         for path in args.results:
             several = [path] if len(args.results) > 1 else []
             print(*several, *lines_of(read_json(path)), sep="\n")
-        if len(args.results) == 1 and path.name in CARDS:
+        if len(args.results) == 1 and path.name in CARDS and not args.no_card:
             print("", *card(path.parent), sep="\n")
     if args.demo:
         print(DEMO, end="")

@@ -56,6 +56,16 @@ for word in "${words[@]}"; do
     )=? make help lists all"
 done
 
+# Likewise a goal that is no file: what make help lists has a rule of its own.
+rules=$'\n'$(<Makefile)$'\n'$(<scripts/extras.mk)
+for goal in $goals; do
+    if [[ $goal =~ ^[a-z-]+$ && $rules != *$'\n'"$goal":* && ! -e $goal ]]; then
+        fail "there is no target $goal; did you mean $(
+            sed -n 's/^\([a-z-]*\):.* ## .*/\1/p' Makefile scripts/extras.mk | awk -v word="$goal" -f scripts/nearest.awk
+        )? make help lists all"
+    fi
+done
+
 # ---- Values
 
 one_of() { [[ -n $v && $v != *" "* && " $* " == *" $v "* ]] || fail "$name=$v is unknown; choose one of: $*"; }

@@ -64,6 +64,8 @@ def built(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     plan = planned(project.make("-n", *arguments(inputs, "accuracy", "perf", "LOOP=2")).stdout)
     assert products(project) == []
     first = project.make("-j4", *arguments(inputs, "accuracy", "perf", "LOOP=2"))
+    # One card for both.
+    assert first.stdout.count("\nfiles ") == 1
     assert sorted(steps(first.stdout)) == sorted(plan)
     assert sorted(plan) == sorted(
         ["preprocess", "export", "fix-batch", "simplify", "fuse", "embed", "score", "benchmark"]
@@ -502,6 +504,21 @@ def test_a_misspelt_variable_stops_at_once(built: Project, inputs: Path, given: 
     assert (
         f"there is no variable {given.partition('=')[0]}; did you mean {nearest}?" in result.stderr
     )
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [
+        ("acuracy", "accuracy"),
+        ("perf-al", "perf-all"),
+        ("clen", "clean"),
+        ("all-pair", "all-pairs"),
+    ],
+)
+def test_a_misspelt_target_stops_at_once(built: Project, given: str, nearest: str):
+    result = built.make(given, ok=False)
+    assert f"error: there is no target {given}; did you mean {nearest}?" in result.stderr
     assert result.stdout == ""
 
 
