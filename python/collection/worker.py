@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from collection import identity, layout, listing, pictures
+from collection import attempts, identity, layout, listing, pictures
 from collection.kinds import open_source
 from collection.sources import Input
 from collection.storage import Storage
@@ -59,10 +59,10 @@ class Counts(NamedTuple):
 
 
 class _Work:
-    """A shard in hand. ``bad`` has the reason of each unreadable row."""
+    """A shard in hand, ``again`` if it was before. ``bad``: the reason of each unreadable row."""
 
-    def __init__(self, shard: int, inputs: list[Input], dimension: int) -> None:
-        self.shard, self.inputs = shard, inputs
+    def __init__(self, shard: int, inputs: list[Input], dimension: int, again: bool) -> None:
+        self.shard, self.inputs, self.again = shard, inputs, again
         self.sums = np.zeros((len(inputs), dimension), np.float32)
         self.bad: dict[int, str] = {}
 
@@ -95,6 +95,7 @@ class Worker:
         self.configuration = identity.of_engine(settings, self._engine)
         self._source = open_source(Path(settings.source))
         self._reader = pictures.Reader(self._source, settings.detector)
+        self._careful = attempts.CarefulReader(Path(settings.source), settings.detector)
         self._identity: str | None = None
 
     def embed(self, shard: int) -> Counts:
@@ -149,11 +150,7 @@ class Worker:
             yield batch
 
     def _batches(self, shards: Iterable[int], watch: Callable) -> Iterator[_Batch]:
-        dimension = self.configuration["dimension"]
-        works = (_Work(n, listing.read(self._storage, n), dimension) for n in shards)
-        entries = ((work, row) for work in works for row in range(len(work.inputs)))
-        read = self._reader.read(entries, lambda entry: entry[0].inputs[entry[1]])
-        for work, crops in _by_work(watch(read)):
+        for work, crops in _by_work(watch(self._read(map(self._begin, shards)))):
             pending = None
             for batch in in_batches(
                 self._readable(work, crops),
@@ -169,6 +166,18 @@ class Worker:
                 empty = np.zeros((self.settings.batch_size, 3, SIDE, SIDE), kind)
                 pending = np.array([], int), empty
             yield _Batch(*pending, work, last=True)
+
+    def _begin(self, shard: int) -> _Work:
+        inputs = listing.read(self._storage, shard)
+        again = attempts.begin(self._storage, shard)
+        return _Work(shard, inputs, self.configuration["dimension"], again)
+
+    def _read(self, works: Iterable[_Work]) -> Iterator[tuple[tuple[_Work, int], Any]]:
+        """Yield the rows of ``works`` and what ``pictures.Reader.read`` makes of them."""
+        for again, group in itertools.groupby(works, lambda work: work.again):
+            entries = ((work, row) for work in group for row in range(len(work.inputs)))
+            reader = self._careful if again else self._reader
+            yield from reader.read(entries, lambda entry: entry[0].inputs[entry[1]])
 
     def _readable(
         self, work: _Work, crops: Iterable[tuple[int, np.ndarray | str]]
@@ -211,6 +220,7 @@ class Worker:
             "cpu": cpu_name(),
         }
         layout.write_json(self._storage, layout.done_name(work.shard), record)
+        attempts.end(self._storage, work.shard)
         return Counts(work.shard, len(work.inputs), len(rows), len(work.bad))
 
 
