@@ -1,4 +1,4 @@
-"""The same as embed_collection.py, by all nodes of a Ray cluster."""
+"""Pictures, however many -> their embeddings, by all nodes of a Ray cluster."""
 
 import argparse
 

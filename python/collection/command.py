@@ -1,4 +1,4 @@
-"""What make embed does, whoever works: list, look what is to do, embed it, write and show the rest."""
+"""What make embed does, whoever works: list, look what is to do, embed, write and show the rest."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import ray
 import ray.data
+from ray.util.annotations import RayDeprecationWarning
 
 from collection import ray_cluster
 from collection.worker import Counts, Settings, Worker
@@ -100,24 +102,29 @@ class Nodes:
         room = sum(_room(node, self._resources) for node in ray_cluster.nodes())
         rows = ray.data.from_items(
             [{"shard": shard} for shard in shards], override_num_blocks=len(shards)
-        ).map(
-            Embedder,
-            fn_constructor_args=(self._settings,),
-            compute=ray.data.ActorPoolStrategy(
-                min_size=1,
-                max_size=len(shards),
-                initial_size=max(1, min(room, len(shards))),
-                max_tasks_in_flight_per_actor=2,
-            ),
-            max_restarts=_RESTARTS,
-            max_task_retries=_RESTARTS,
-            **self._resources,
         )
+        pool = ray.data.ActorPoolStrategy(
+            min_size=1,
+            max_size=len(shards),
+            initial_size=max(1, min(room, len(shards))),
+            max_tasks_in_flight_per_actor=2,
+        )
+        limits = {"max_restarts": _RESTARTS, "max_task_retries": _RESTARTS}
+        with warnings.catch_warnings():
+            # Of limits, which this version has no other way to give.
+            warnings.simplefilter("ignore", RayDeprecationWarning)
+            counted = rows.map(
+                Embedder,
+                fn_constructor_args=(self._settings,),
+                compute=pool,
+                **self._resources,
+                **limits,
+            )
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         with _sentences():
-            yield from rows.iter_rows()
+            yield from counted.iter_rows()
 
 
 @contextmanager
