@@ -106,7 +106,7 @@ def test_an_input_that_ends_its_process_is_set_aside(model, tiny, environment, n
 def test_clusters_that_do_not_do(model, source, nodes, tmp_path, monkeypatch):
     out = tmp_path / "out"
 
-    def refused(address, *options, before=""):
+    def refused(address, *options, before="pass"):
         arguments = collections.arguments(model, source, out, *options)
         run = f"import runpy, sys; {before}; runpy.run_path(sys.argv[0], run_name='__main__')"
         command = [sys.executable, "-c", f"import sys; del sys.argv[0]; {run}", str(DOOR)]
