@@ -20,10 +20,11 @@ from reporting.collection_card import card
 
 
 class Workers(Protocol):
-    """A ``worker.Worker``, or many that look like one."""
+    """A ``worker.Worker``, or many that look like one; ``startup`` seconds of a run did no work."""
 
     configuration: dict[str, Any]
     waited: float
+    startup: float
 
     def run(self, shards: Iterable[int], watch: Callable[[Iterable], Iterable]) -> Iterator[Counts]:
         """Do ``shards``; yield the counts of each once it is written."""
@@ -77,7 +78,9 @@ def _embed(storage: Storage, settings: Settings, shard_inputs: int, workers: Wor
                 f"interrupted; {done} of {shards} shards are done, and the same command goes on "
                 "from there."
             ) from None
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start - workers.startup
+        if workers.startup:
+            manifest |= {"startup_seconds": round(workers.startup, 3)}
         manifest = driver.finish(storage, manifest, read, seconds, workers.waited)
     print(*card(manifest, settings.out), sep="\n")
 

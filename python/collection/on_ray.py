@@ -11,7 +11,6 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import ray
 import ray.data
 from ray.util.annotations import RayDeprecationWarning
 
-from collection import ray_cluster
+from collection import ray_cluster, ray_share
 from collection.worker import Counts, Settings, Worker
 from common.errors import ChainError
 
@@ -59,17 +58,19 @@ class Nodes:
     """The nodes of the cluster that this process is connected to, as one worker.
 
     An actor takes ``settings.threads`` CPUs, else all of the smallest node's; on a GPU one of the
-    node's GPUs, and its share of the CPUs. What ``make tune`` found is for whole machines, and is
+    node's GPUs, and its share of the CPUs. ``startup`` are the seconds of a run until the first
+    actor began its first shard. What ``make tune`` found is for whole machines, and is
     left out.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.waited = 0.0
-        self._resources = _share(settings)
+        self.waited = self.startup = 0.0
+        settings = ray_share.with_device(settings)
+        self._resources = ray_share.of_actor(settings)
         self._settings = _everywhere(settings)._replace(
             threads=settings.threads or int(self._resources["num_cpus"]), tuned=None
         )
-        with _sentences():
+        with ray_cluster.sentences():
             answer = ray.get(
                 ray.remote(_configuration).options(**self._resources).remote(self._settings)
             )
@@ -94,12 +95,13 @@ class Nodes:
                 counts = Counts(*row["counts"])
                 yield from itertools.repeat(None, counts.inputs - 1)
                 yield counts
+                self.startup = self.startup or time.perf_counter() - start - row["seconds"]
                 busy, waited = busy + row["seconds"], waited + row["waited"]
                 # As of one engine that was busy all the time.
-                self.waited = waited / busy * (time.perf_counter() - start)
+                self.waited = waited / busy * (time.perf_counter() - start - self.startup)
 
     def _rows(self, shards: list[int]) -> Iterator[dict[str, Any]]:
-        room = sum(_room(node, self._resources) for node in ray_cluster.nodes())
+        room = sum(ray_share.room(node, self._resources) for node in ray_cluster.nodes())
         rows = ray.data.from_items(
             [{"shard": shard} for shard in shards], override_num_blocks=len(shards)
         )
@@ -123,27 +125,8 @@ class Nodes:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-        with _sentences():
+        with ray_cluster.sentences():
             yield from counted.iter_rows()
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Make what Ray gives up with a sentence; what is raised by a task is ours, and stays."""
-    try:
-        yield
-    except ray.exceptions.RayTaskError as error:
-        if not isinstance(error.cause, ImportError):
-            raise
-        raise ChainError(
-            f"a node of the Ray cluster has no module {error.cause.name}; nodes need this "
-            "project's folder and environment at the same path."
-        ) from None
-    except ray.exceptions.RayError as error:
-        raise ChainError(
-            f"the Ray cluster gave up ({type(error).__name__}); look at ray status, and run make "
-            "embed again: it goes on."
-        ) from None
 
 
 def _everywhere(settings: Settings) -> Settings:
@@ -155,26 +138,3 @@ def _everywhere(settings: Settings) -> Settings:
         model=settings.model.absolute(),
         detector=settings.detector and settings.detector.absolute(),
     )
-
-
-def _share(settings: Settings) -> dict[str, float]:
-    """Return what an actor takes of a node, in Ray's words."""
-    found = ray_cluster.nodes()
-    if settings.device == "cuda" or (settings.provider or "").startswith(("CUDA", "Tensorrt")):
-        found = [node for node in found if node.get("GPU", 0) >= 1]
-        if not found:
-            raise ChainError("no node of the Ray cluster has a GPU; look at ray status.")
-        each = min(node.get("CPU", 0) // node["GPU"] for node in found)
-        return {"num_cpus": max(1, settings.threads or each), "num_gpus": 1}
-    sizes = [int(node.get("CPU", 0)) for node in found if node.get("CPU", 0) >= 1]
-    if not sizes or max(sizes) < (settings.threads or 1):
-        raise ChainError(
-            f"no node of the Ray cluster has {settings.threads or 1} CPUs; look at ray status, or "
-            "give a smaller THREADS=."
-        )
-    return {"num_cpus": settings.threads or min(sizes)}
-
-
-def _room(node: dict[str, float], resources: dict[str, float]) -> int:
-    wanted = {"CPU": resources["num_cpus"], "GPU": resources.get("num_gpus", 0)}
-    return int(min(node.get(name, 0) // count for name, count in wanted.items() if count))

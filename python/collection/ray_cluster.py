@@ -20,6 +20,7 @@ import ray
 from common.errors import ChainError
 
 _SECONDS = 20
+_ABSENT = re.compile(r"No module named '([\w.]+)'")
 _VERSIONS = re.compile(r"cluster was started with:\s+Ray: (\S+)\s+Python: (\S+)")
 
 
@@ -125,3 +126,22 @@ def _answers(address: str) -> bool:
 def nodes() -> list[dict[str, Any]]:
     """Return the resources of each node that is there now, such as CPU and GPU."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Make what Ray gives up with a sentence; what is raised by a task is ours, and stays."""
+    try:
+        yield
+    except ray.exceptions.RayTaskError as error:
+        if not (absent := _ABSENT.search(str(error))):
+            raise
+        raise ChainError(
+            f"a node of the Ray cluster has no module {absent[1]}; nodes need this project's "
+            "folder and environment at the same path."
+        ) from None
+    except ray.exceptions.RayError as error:
+        raise ChainError(
+            f"the Ray cluster gave up ({type(error).__name__}); look at ray status, and run make "
+            "embed again: it goes on."
+        ) from None

@@ -88,7 +88,7 @@ class Worker:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.waited = settings, 0.0
+        self.settings, self.waited, self.startup = settings, 0.0, 0.0
         self._storage = Storage(settings.out)
         self._form = configuration.preprocessing_of(settings.model)
         self._engine = configuration.load_engine(settings, throughput=True)

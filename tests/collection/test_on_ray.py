@@ -108,9 +108,9 @@ def test_clusters_that_do_not_do(model, source, nodes, tmp_path, monkeypatch):
 
     def refused(address, *options, before="pass"):
         arguments = collections.arguments(model, source, out, *options)
-        run = f"import runpy, sys; {before}; runpy.run_path(sys.argv[0], run_name='__main__')"
-        command = [sys.executable, "-c", f"import sys; del sys.argv[0]; {run}", str(DOOR)]
-        command += ["--address", address, *arguments]
+        run = f"runpy.run_path({str(DOOR)!r}, run_name='__main__')"
+        code = f"import runpy, sys; sys.argv[0] = {str(DOOR)!r}; {before}; {run}"
+        command = [sys.executable, "-c", code, "--address", address, *arguments]
         return subprocess.run(
             command,
             env=os.environ | {"PYTHONPATH": str(PYTHON)},
@@ -123,6 +123,8 @@ def test_clusters_that_do_not_do(model, source, nodes, tmp_path, monkeypatch):
     expect_error(refused(nodes.address, "--threads", 2), "has 2 CPUs", "THREADS=")
     other = refused(nodes.address, before="import ray; ray.__version__ = '2.0'")
     expect_error(other, "has Ray 2.60.0", "and here are Ray 2.0", "environment")
+    alone = refused(nodes.address, before="sys.argv[0] = '/elsewhere/door'")
+    expect_error(alone, "has no module collection", "same path")
     absent = refused(nodes.address, "--model", tmp_path / "absent.onnx")
     expect_error(absent, "absent.onnx")
     assert not (out / "manifest.json").exists()
