@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import ray
 
 from collection import ray_cluster
 from common.errors import ChainError
@@ -123,11 +124,14 @@ def test_clusters_that_do_not_do(model, source, nodes, tmp_path, monkeypatch):
     expect_error(refused(nodes.address, "--threads", 2), "has 2 CPUs", "THREADS=")
     other = refused(nodes.address, before="import ray; ray.__version__ = '2.0'")
     expect_error(other, "has Ray 2.60.0", "and here are Ray 2.0", "environment")
-    alone = refused(nodes.address, before="sys.argv[0] = '/elsewhere/door'")
-    expect_error(alone, "has no module collection", "same path")
     absent = refused(nodes.address, "--model", tmp_path / "absent.onnx")
     expect_error(absent, "absent.onnx")
     assert not (out / "manifest.json").exists()
+    with ray_cluster.connected(nodes.address):
+        task = ray.remote(lambda: __import__("absent.module"))
+        said = "a node of the Ray cluster has no module absent; nodes need this project's folder"
+        with pytest.raises(ChainError, match=said), ray_cluster.sentences():
+            ray.get(task.remote())
     monkeypatch.setattr(ray_cluster, "_SECONDS", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
