@@ -9,8 +9,8 @@ if [ -r "$ASCEND_SET_ENV" ]; then
     set -eu
 fi
 
-# OpenVINO would send usage statistics.
-export OPENVINO_TELEMETRY=0
+# OpenVINO and Ray would send usage statistics.
+export OPENVINO_TELEMETRY=0 RAY_USAGE_STATS_ENABLED=0
 
 # The chain's interpreter alone goes without a user's site-packages, which would make figures
 # differ, and writes no bytecode: atc and ais_bench may have their packages there.

@@ -50,25 +50,28 @@ convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold
 
 .PHONY: embed identify all-pairs
 
+# What addresses need installed: fsspec finds the others by their own names.
+stores = $(if $(filter s3://%,$(1)),$(call installed,s3))
 # Shares the machine, so that a timed step waits for it and it for a timed step.
+EMBED_DOOR := $(if $(RAY_ADDRESS),embed_on_ray,embed_collection)
 embed: ## SRC, any number of pictures -> their embeddings in OUT, as Parquet; goes on where it was
 ifdef RUN_MODEL
 embed: $(ABLE) $(subst %,$(BS),$(RUN_MODEL)) $(if $(filter 1,$(ALIGN)),$(YUNET)) \
-		| $(call needs,embed_collection $(ENGINE_MODULE))
-	$(STEP) embed $(OUT) python/embed_collection.py --model $(subst %,$(BS),$(RUN_MODEL)) $(ENGINE_OPTIONS) \
+		| $(call needs,$(EMBED_DOOR) $(ENGINE_MODULE)) $(call stores,$(OUT))
+	$(STEP) embed $(OUT) python/$(EMBED_DOOR).py $(RAY_ADDRESS:%=--address %) --model $(subst %,$(BS),$(RUN_MODEL)) $(ENGINE_OPTIONS) \
 		--source $(SRC) --out $(OUT) --shard-inputs $(SHARD) --dtype $(DTYPE) \
 		$(if $(filter 1,$(ALIGN)),--detector $(YUNET)) $(patsubst %,--strict,$(filter 1,$(STRICT)))
 endif
 
 # Always run: what lies in a collection is found by looking.
 IDENTIFIED := $(or $(OUT),result/identify/$(notdir $(PROBES:%/=%))_in_$(notdir $(GALLERY:%/=%))$(INDEX:%=_%))
-identify: | $(call needs,identify $(INDEX:%=indexes/%)) ## Nearest TOP faces of GALLERY for each of PROBES, collections of make embed
+identify: | $(call needs,identify $(INDEX:%=indexes/%)) $(call stores,$(GALLERY) $(PROBES)) ## Nearest TOP faces of GALLERY for each of PROBES, collections of make embed
 	$(STEP_ALONE) identify $(IDENTIFIED) python/identify.py --gallery $(GALLERY) --probes $(PROBES) --top $(TOP) \
 		$(INDEX:%=--index %) --out $(IDENTIFIED)
 	@$(RUN_DOOR) python/show.py $(IDENTIFIED)/identify.json
 
 ALL_PAIRS := $(or $(OUT),result/all_pairs/$(notdir $(EMBEDDINGS:%/=%)))
-all-pairs: | $(call needs,all_pairs) ## Every pair of EMBEDDINGS by identity: TAR at FAR down to 1e-6
+all-pairs: | $(call needs,all_pairs) $(call stores,$(EMBEDDINGS)) ## Every pair of EMBEDDINGS by identity: TAR at FAR down to 1e-6
 	$(STEP_ALONE) all-pairs $(ALL_PAIRS) python/all_pairs.py --embeddings $(EMBEDDINGS) --out $(ALL_PAIRS)
 	@$(RUN_DOOR) python/show.py $(ALL_PAIRS)/all_pairs.json
 

@@ -95,6 +95,7 @@ for name in "${names[@]}"; do
     names) like '[[:alnum:]_. -]*' "give names of letters, digits and . _ -" ;;
     path) like '[[:alnum:]_./+@,][[:alnum:]_./+@,-]*' "name one file by letters, digits and . _ + @ , / -" ;;
     address) like '([a-z][a-z0-9]*://)?[[:alnum:]_./+@,][[:alnum:]_./+@,-]*' "name one file or folder, or an address such as s3://bucket/faces, by letters, digits and . _ + @ , / -" ;;
+    cluster) like '(auto|[[:alnum:]_.-]+:[0-9]{1,5})' "give auto, or host:port of a Ray cluster that has a node on this machine" ;;
     url) like '[a-z]+:[][[:alnum:]_.~:/?#@!&()*+,;=%-]+' "give http(s)://, file:///, obs:// or gdrive:" ;;
     repository)
         like '[[:alnum:]_./:@~+][[:alnum:]_./:@~+-]*' "name one repository by its address or folder"

@@ -107,6 +107,8 @@ OUT ?=
 SHARD ?= 1000
 ## {choice float32 float16} Numbers that make embed stores
 DTYPE ?= float32
+## {cluster?} Ray cluster that does make embed: auto for that of this machine's node, or host:port; empty: this machine alone
+RAY_ADDRESS ?=
 ## {address?} Collection of make embed that identify searches in: a folder, or an address such as s3://
 GALLERY ?=
 ## {address?} Collection whose faces identify looks for; GALLERY itself will do

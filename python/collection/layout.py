@@ -4,6 +4,7 @@
     listing/shard-000000.parquet         the inputs of a shard, in order
     embeddings/shard-000000.parquet      their embeddings
     embeddings/shard-000000.json         the done record: what that file must be, to be believed
+    attempts/shard-000000.json           there while that shard is begun and not done (attempts.py)
     unreadable.parquet                   the inputs that have no embedding, with the reasons
 
 A shard is done when its record is there, is of this manifest, and the file it seals has its size
@@ -75,6 +76,11 @@ def embeddings_name(shard: int) -> str:
 def done_name(shard: int) -> str:
     """Return the name of the done record of ``shard``."""
     return f"embeddings/shard-{shard:06d}.json"
+
+
+def attempt_name(shard: int) -> str:
+    """Return the name of the note that ``shard`` is begun."""
+    return f"attempts/shard-{shard:06d}.json"
 
 
 def digest(content: bytes) -> str:

@@ -26,6 +26,8 @@ class Storage:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
         self._local = Path(address) if "://" not in address else None
+        # The clients of stores have errors of their own besides.
+        self._faults = OSError if self._local else Exception
         if self._local is None:
             try:
                 self._remote, self._root = fsspec.core.url_to_fs(self.address)
@@ -42,7 +44,7 @@ class Storage:
             return self._remote.cat_file(f"{self._root}/{name}")
         except FileNotFoundError:
             return None
-        except OSError as error:
+        except self._faults as error:
             raise self._failed(name, error) from None
 
     def write(self, name: str, content: bytes) -> None:
@@ -55,15 +57,18 @@ class Storage:
                     os.fsync(file.fileno())
             else:
                 self._remote.pipe_file(f"{self._root}/{name}", content)
-        except OSError as error:
+        except self._faults as error:
             raise self._failed(name, error) from None
 
     def remove(self, name: str) -> None:
         """Remove the file ``name`` where there is one."""
-        if self._local:
-            (self._local / name).unlink(missing_ok=True)
-        elif self._remote.exists(f"{self._root}/{name}"):
-            self._remote.rm_file(f"{self._root}/{name}")
+        try:
+            if self._local:
+                (self._local / name).unlink(missing_ok=True)
+            elif self._remote.exists(f"{self._root}/{name}"):
+                self._remote.rm_file(f"{self._root}/{name}")
+        except self._faults as error:
+            raise self._failed(name, error) from None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -101,10 +106,12 @@ class Storage:
             found = self._remote.ls(f"{self._root}/{folder}", detail=False)
         except FileNotFoundError:
             found = []
+        except self._faults as error:
+            raise self._failed(folder, error) from None
         return sorted(f"{folder}/{name.rsplit('/', 1)[1]}" for name in found)
 
-    def _failed(self, name: str, error: OSError) -> ChainError:
-        said = error.strerror or reason(error)
+    def _failed(self, name: str, error: Exception) -> ChainError:
+        said = getattr(error, "strerror", None) or reason(error)
         return ChainError(
             f"{self.address}/{name}: {said}; check the address, its permissions and the space "
             "there."

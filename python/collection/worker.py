@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from collection import identity, layout, listing, pictures, shard
+from collection import attempts, identity, layout, listing, pictures, shard
 from collection.kinds import open_source
 from collection.sources import Input
 from collection.storage import Storage
@@ -57,10 +57,10 @@ class Counts(NamedTuple):
 
 
 class _Work:
-    """A shard in hand. ``bad`` has the reason of each unreadable row."""
+    """A shard in hand, ``again`` if it was before. ``bad``: the reason of each unreadable row."""
 
-    def __init__(self, shard: int, inputs: list[Input], dimension: int) -> None:
-        self.shard, self.inputs = shard, inputs
+    def __init__(self, shard: int, inputs: list[Input], dimension: int, again: bool) -> None:
+        self.shard, self.inputs, self.again = shard, inputs, again
         self.sums = np.zeros((len(inputs), dimension), np.float32)
         self.bad: dict[int, str] = {}
 
@@ -86,13 +86,14 @@ class Worker:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.waited = settings, 0.0
+        self.settings, self.waited, self.startup = settings, 0.0, 0.0
         self._storage = Storage(settings.out)
         self._form = configuration.preprocessing_of(settings.model)
         self._engine = configuration.load_engine(settings, throughput=True)
         self.configuration = identity.of_engine(settings, self._engine)
         self._source = open_source(Path(settings.source))
         self._reader = pictures.Reader(self._source, settings.detector)
+        self._careful = attempts.CarefulReader(Path(settings.source), settings.detector)
         self._identity: str | None = None
 
     def embed(self, number: int) -> Counts:
@@ -147,11 +148,7 @@ class Worker:
             yield batch
 
     def _batches(self, shards: Iterable[int], watch: Callable) -> Iterator[_Batch]:
-        dimension = self.configuration["dimension"]
-        works = (_Work(n, listing.read(self._storage, n), dimension) for n in shards)
-        entries = ((work, row) for work in works for row in range(len(work.inputs)))
-        read = self._reader.read(entries, lambda entry: entry[0].inputs[entry[1]])
-        for work, crops in _by_work(watch(read)):
+        for work, crops in _by_work(watch(self._read(map(self._begin, shards)))):
             pending = None
             for batch in in_batches(
                 self._readable(work, crops),
@@ -167,6 +164,18 @@ class Worker:
                 empty = np.zeros((self.settings.batch_size, 3, SIDE, SIDE), kind)
                 pending = np.array([], int), empty
             yield _Batch(*pending, work, last=True)
+
+    def _begin(self, shard: int) -> _Work:
+        inputs = listing.read(self._storage, shard)
+        again = attempts.begin(self._storage, shard)
+        return _Work(shard, inputs, self.configuration["dimension"], again)
+
+    def _read(self, works: Iterable[_Work]) -> Iterator[tuple[tuple[_Work, int], Any]]:
+        """Yield the rows of ``works`` and what ``pictures.Reader.read`` makes of them."""
+        for again, group in itertools.groupby(works, lambda work: work.again):
+            entries = ((work, row) for work in group for row in range(len(work.inputs)))
+            reader = self._careful if again else self._reader
+            yield from reader.read(entries, lambda entry: entry[0].inputs[entry[1]])
 
     def _readable(
         self, work: _Work, crops: Iterable[tuple[int, np.ndarray | str]]
@@ -195,6 +204,7 @@ class Worker:
                 for row, reason in sorted(work.bad.items())
             ],
         )
+        attempts.end(self._storage, work.shard)
         return Counts(work.shard, len(work.inputs), len(rows), len(work.bad))
 
 

@@ -168,6 +168,7 @@ def test_through_make(tiny, tmp_path):
             "make embed needs an engine that runs in this process",
         ),
         ([*given, "OUT=x", "DTYPE=int8"], "choose one of: float32 float16"),
+        ([*given, "OUT=x", "RAY_ADDRESS=ray://x:1"], "give auto, or host:port"),
         ([*given, "OUT=x", "SHARD=0"], "SHARD=0 is not allowed"),
         ([*given, "OUT=a b"], "OUT=a"),
         ([*given, "OUT=x", "LANDMARKS=y", "ALIGN=1"], "it is for make bin"),

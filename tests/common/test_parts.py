@@ -65,10 +65,15 @@ def planned(project: Project, *arguments: str) -> list[str]:
         ),
         (["convert-weights"], "core torch"),
         (["embed", "SRC=x.bin", "OUT=out"], "collection core onnxruntime openvino torch"),
+        (
+            ["embed", "SRC=x.bin", "OUT=s3://bucket/out", "RAY_ADDRESS=auto"],
+            "collection core onnxruntime openvino ray s3 torch",
+        ),
         (["lint"], "dev"),
         (
             ["test"],
-            "collection core demo dev download faiss int8 ncnn onnxruntime openvino pnnx report "
+            "collection core demo dev download faiss int8 ncnn onnxruntime openvino pnnx ray report "
+            "s3 "
             "torch",
         ),
     ],
