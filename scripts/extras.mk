@@ -52,8 +52,8 @@ convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold
 
 # What addresses need installed: fsspec finds the others by their own names.
 stores = $(if $(filter s3://%,$(1)),$(call installed,s3))
-# Shares the machine, so that a timed step waits for it and it for a timed step.
 EMBED_DOOR := $(if $(RAY_ADDRESS),embed_on_ray,embed_collection)
+# Shares the machine, so that a timed step waits for it and it for a timed step.
 embed: ## SRC, any number of pictures -> their embeddings in OUT, as Parquet; goes on where it was
 ifdef RUN_MODEL
 embed: $(ABLE) $(subst %,$(BS),$(RUN_MODEL)) $(if $(filter 1,$(ALIGN)),$(YUNET)) \

@@ -348,6 +348,8 @@ collections() { # collections VARIABLE...: each names a collection, which in a f
     done
 }
 for goal in $goals; do
+    [[ ${value[OUT]} != *://* || $goal == embed ]] ||
+        fail "OUT=${value[OUT]} is not allowed with make $goal; name a file or folder here"
     case $goal in
     accuracy | accuracy-all | infer | perf | perf-all | tune | tune-all | profile | quantize | bench-chain | diagnose)
         if [ "$goal" = accuracy ] && [ -n "${value[DATASETS]}" ]; then
@@ -398,7 +400,6 @@ for goal in $goals; do
     identify) collections GALLERY PROBES ;;
     all-pairs) collections EMBEDDINGS ;;
     bin)
-        [[ ${value[OUT]} != *://* ]] || fail "OUT=${value[OUT]} is not allowed with make bin; name one file"
         for name in SRC PAIRS; do
             [ -e "${value[$name]}" ] || fail "$name=${value[$name]} is missing; name the folder of pictures with SRC= and the pairs file with PAIRS="
         done

@@ -72,9 +72,8 @@ def planned(project: Project, *arguments: str) -> list[str]:
         (["lint"], "dev"),
         (
             ["test"],
-            "collection core demo dev download faiss int8 ncnn onnxruntime openvino pnnx ray report "
-            "s3 "
-            "torch",
+            "collection core demo dev download faiss int8 ncnn onnxruntime openvino pnnx ray "
+            "report s3 torch",
         ),
     ],
 )
