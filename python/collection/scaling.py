@@ -24,9 +24,9 @@ class Measured(NamedTuple):
     """Rates a second of one process or disk, and bytes, as ``docs/scale.json`` has them.
 
     ``decoded``: pictures on one core; ``listed`` and, at a restart, ``compared``: inputs by the
-    driver; ``walked``: files of a folder tree; ``finished``: shards by the driver; ``written`` and
-    ``verified``: bytes of embeddings; ``picture``, ``listing``: bytes of one; ``record``: bytes of
-    a shard; ``rest``: bytes of a row of embeddings besides its numbers.
+    driver; ``walked``: files of a folder tree; ``finished``: shards by the driver; ``written``:
+    rows of embeddings; ``verified``: their bytes; ``picture``, ``listing``: bytes of one;
+    ``record``: bytes of a shard; ``rest``: bytes of a row of embeddings besides its numbers.
     """
 
     decoded: float

@@ -16,7 +16,7 @@ _CHINESE = {
     "listing": "清单", "done records": "完成记录", "pictures": "图片", "files": "文件数",
     "stage": "环节", "one of": "单位", "of the fastest node's rate": "与最快节点之比",
     "inference, ": "推理,", "decoding JPEG": "JPEG 解码", "core": "核",
-    "writing float32": "写 float32", "writing float16": "写 float16", "disk": "磁盘",
+    "writing embeddings": "写入特征", "disk": "磁盘",
     "reading pictures, 1 Gbit/s": "读图片,1 Gbit/s", "link": "链路", "driver": "驱动进程",
     "looking through a folder tree": "遍历目录树", "listing a folder tree": "生成清单",
     "verifying float32 at a restart": "重启时校验 float32",

@@ -121,10 +121,7 @@ def _stages(found: list[dict[str, Any]], measured: Measured) -> list[list[str]]:
         name = f"inference, {net} {engine} {best['precision']}"
         stages.append((name, "node", best["fps"] / scaling.VIEWS))
     stages.append(("decoding JPEG", "core", measured.decoded))
-    stages += [
-        (f"writing {d}", "disk", measured.written / scaling.row_bytes(measured, d, DIMENSION))
-        for d in scaling.WIDTHS
-    ]
+    stages.append(("writing embeddings", "disk", measured.written))
     stages.append(("reading pictures, 1 Gbit/s", "link", scaling.GIGABIT / measured.picture))
     stages.append(("looking through a folder tree", "driver", measured.walked))
     stages.append(("listing a folder tree", "driver", measured.listed))

@@ -20,7 +20,7 @@ FIGURES = ROOT / "docs/scale.json"
 PAGES = [ROOT / "docs/scale.md", ROOT / "docs/scale.zh-CN.md"]
 # Round figures, to be checked by head.
 ROUND = Measured(
-    decoded=1000, listed=1e5, compared=5e4, walked=1e6, finished=1e4, written=1e8, verified=1e8,
+    decoded=1000, listed=1e5, compared=5e4, walked=1e6, finished=1e4, written=1e5, verified=1e8,
     picture=2500, listing=20, record=400, rest=52,
 )  # fmt: skip
 
