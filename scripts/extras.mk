@@ -48,7 +48,7 @@ convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold
 
 ##@ Whole collections
 
-.PHONY: embed identify all-pairs
+.PHONY: embed identify all-pairs scale
 
 # What addresses need installed: fsspec finds the others by their own names.
 stores = $(if $(filter s3://%,$(1)),$(call installed,s3))
@@ -74,6 +74,9 @@ ALL_PAIRS := $(or $(OUT),result/all_pairs/$(notdir $(EMBEDDINGS:%/=%)))
 all-pairs: | $(call needs,all_pairs) $(call stores,$(EMBEDDINGS)) ## Every pair of EMBEDDINGS by identity: TAR at FAR down to 1e-6
 	$(STEP_ALONE) all-pairs $(ALL_PAIRS) python/all_pairs.py --embeddings $(EMBEDDINGS) --out $(ALL_PAIRS)
 	@$(RUN_DOOR) python/show.py $(ALL_PAIRS)/all_pairs.json
+
+scale: $(READY) $(RUN)_bs$(BS)/perf.json ## Nodes and hours, and at PRICE the cost, of 10^6 to 10^9 faces by make perf's figure
+	@$(RUN_DOOR) python/scale.py --figures docs/scale.json --perf $(RUN)_bs$(BS)/perf.json $(PRICE:%=--price %)
 
 ##@ Looking at results
 

@@ -90,6 +90,7 @@ for name in "${names[@]}"; do
         [[ $v =~ ^$NUMBER$ && $v -ge $low && $v -le $high ]] || fail "$name=$v is not allowed; choose from $low to $high"
         ;;
     number) like "$NUMBER" "give one positive integer" ;;
+    decimal) like '[0-9]{1,9}(\.[0-9]{1,6})?' "give one number such as 2.5" ;;
     numbers) like "$NUMBER( +$NUMBER)*" "give positive integers" ;;
     word) like '[[:alnum:]_]+' "give one name of letters, digits and _" ;;
     names) like '[[:alnum:]_. -]*' "give names of letters, digits and . _ -" ;;

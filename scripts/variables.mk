@@ -119,6 +119,8 @@ INDEX ?=
 TOP ?= 5
 ## {address?} Collection that all-pairs takes every pair of
 EMBEDDINGS ?=
+## {decimal?} What such a machine costs an hour, in any currency, for make scale; empty: no cost
+PRICE ?=
 
 ##@ Looking at results
 

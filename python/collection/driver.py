@@ -21,6 +21,7 @@ from common.machine import here_and_now
 INFERENCE, READING = "inference", "reading"
 # Of the time of a run: what the engine may wait for its supply before that is called the limit.
 _MOST_WAITED = 0.03
+# Of the table of unreadable inputs: how many are held before they are written.
 _ROWS = 10_000
 
 
@@ -118,15 +119,16 @@ def finish(
     its supply. A run that had nothing to do keeps the figures of the one before.
     """
     rows = unreadable = 0
-    table = io.BytesIO()
+    table, bad = io.BytesIO(), []
     with pq.ParquetWriter(table, layout.UNREADABLE_SCHEMA, compression="zstd") as writer:
-        for part in _parts(_records(storage, manifest)):
-            rows += sum(record["rows"] for record in part)
-            bad = [
-                one | {"shard": record["shard"]} for record in part for one in record["unreadable"]
-            ]
-            writer.write_table(pa.Table.from_pylist(bad, layout.UNREADABLE_SCHEMA))
-            unreadable += len(bad)
+        for record in _records(storage, manifest):
+            rows += record["rows"]
+            unreadable += len(record["unreadable"])
+            bad += [one | {"shard": record["shard"]} for one in record["unreadable"]]
+            if len(bad) >= _ROWS:
+                writer.write_table(pa.Table.from_pylist(bad, layout.UNREADABLE_SCHEMA))
+                bad.clear()
+        writer.write_table(pa.Table.from_pylist(bad, layout.UNREADABLE_SCHEMA))
     if rows + unreadable != manifest["inputs"]:
         raise ChainError(
             f"{storage.address} has {rows} rows and {unreadable} unreadable inputs of "
@@ -152,15 +154,3 @@ def _records(storage: Storage, manifest: dict[str, Any]) -> Iterator[dict[str, A
                 f"{storage.address}/{layout.done_name(shard)} is missing; run make embed again."
             )
         yield json.loads(content)
-
-
-def _parts(records: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield ``records`` in parts that have some thousand unreadable inputs, at least one part."""
-    part, count = [], 0
-    for record in records:
-        part.append(record)
-        count += len(record["unreadable"])
-        if count >= _ROWS or len(part) >= _ROWS:
-            yield part
-            part, count = [], 0
-    yield part

@@ -95,14 +95,15 @@ def identity(values: dict[str, Any]) -> str:
 
 def to_parquet(table: pa.Table) -> bytes:
     """Return ``table`` as a Parquet file. Embeddings are noise to a compressor, keys are not."""
+    columns = table.column_names
     buffer = io.BytesIO()
     pq.write_table(
         table,
         buffer,
-        compression={
-            name: "zstd" for name in ("key", "label", "file") if name in table.column_names
-        }
+        compression={name: "zstd" for name in ("key", "label", "file") if name in columns}
         or "none",
+        # A dictionary of numbers that are all different would be stored beside them.
+        use_dictionary=[name for name in columns if name not in ("embedding", "norm")],
     )
     return buffer.getvalue()
 

@@ -95,7 +95,9 @@ def at(file: IO[bytes], one: Input, length: int) -> bytes:
 
 def kind_of(name: str) -> str | None:
     """Return what a file ``name`` below a source is by its suffix; None for anything else."""
-    return _SUFFIXES.get(Path(name).suffix.lower())
+    # Without pathlib: this and ``below`` are most of what it costs to list a tree.
+    stem, _, suffix = name.rpartition(".")
+    return _SUFFIXES.get(f".{suffix.lower()}") if stem else None
 
 
 def files(root: Path, kind: str) -> Iterator[os.DirEntry]:
@@ -150,5 +152,5 @@ def _walk(folder: Path | str, around: tuple[tuple[int, int], ...]) -> Iterator[o
 
 
 def below(root: Path, path: str | Path) -> str:
-    """Return ``path`` as it is called below ``root``, with / between its parts."""
-    return Path(path).relative_to(root).as_posix()
+    """Return ``path``, which is in ``root``, as it is called below it."""
+    return os.fspath(path).removeprefix(os.fspath(root)).lstrip("/")
