@@ -52,13 +52,13 @@ convert-weights: $(WEIGHTS) | $(call needs,convert_weights) ## WEIGHTS that hold
 
 # What addresses need installed: fsspec finds the others by their own names.
 stores = $(if $(filter s3://%,$(1)),$(call installed,s3))
-EMBED_DOOR := $(if $(RAY_ADDRESS),embed_on_ray,embed_collection)
+EMBED_DOOR := $(if $(RAY_ADDRESS),python/embed_on_ray.py,python/embed_collection.py)
 # Shares the machine, so that a timed step waits for it and it for a timed step.
 embed: ## SRC, any number of pictures -> their embeddings in OUT, as Parquet; goes on where it was
 ifdef RUN_MODEL
 embed: $(ABLE) $(subst %,$(BS),$(RUN_MODEL)) $(if $(filter 1,$(ALIGN)),$(YUNET)) \
-		| $(call needs,$(EMBED_DOOR) $(ENGINE_MODULE)) $(call stores,$(OUT))
-	$(STEP) embed $(OUT) python/$(EMBED_DOOR).py $(RAY_ADDRESS:%=--address %) --model $(subst %,$(BS),$(RUN_MODEL)) $(ENGINE_OPTIONS) \
+		| $(call needs,$(basename $(notdir $(EMBED_DOOR))) $(ENGINE_MODULE)) $(call stores,$(OUT))
+	$(STEP) embed $(OUT) $(EMBED_DOOR) $(RAY_ADDRESS:%=--address %) --model $(subst %,$(BS),$(RUN_MODEL)) $(ENGINE_OPTIONS) \
 		--source $(SRC) --out $(OUT) --shard-inputs $(SHARD) --dtype $(DTYPE) \
 		$(if $(filter 1,$(ALIGN)),--detector $(YUNET)) $(patsubst %,--strict,$(filter 1,$(STRICT)))
 endif

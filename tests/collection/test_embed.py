@@ -29,7 +29,7 @@ def source(tiny, tmp_path_factory):
 def wait_for_shards(out, count, process):
     """Wait until ``count`` shards of ``out`` are done; return their files as they are then."""
     deadline = time.monotonic() + 60
-    while len(done := sorted(out.glob("embeddings/*.json"))) < count:
+    while len(done := sorted(out.glob("embeddings/shard-*.json"))) < count:
         assert process.poll() is None and time.monotonic() < deadline, process.stderr
         time.sleep(0.01)
     return times(out, [record.stem for record in done])

@@ -79,7 +79,7 @@ def _title(process: psutil.Process) -> str:
 
 def done(out: Path) -> int:
     """Return how many shards of ``out`` are done."""
-    return len(list(out.glob("embeddings/*.json")))
+    return len(list(out.glob("embeddings/shard-*.json")))
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen, seconds: int = 60) -> bool:
