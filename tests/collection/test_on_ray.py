@@ -82,7 +82,9 @@ def test_an_input_that_ends_its_process_is_set_aside(model, tiny, environment, n
     source, out = collections.tree(tmp_path / "source", images), tmp_path / "out"
     driver = nodes.begin(model, source, out)
     said, errors = driver.communicate(timeout=120)
-    assert (driver.returncode, errors) == (0, "")
+    assert driver.returncode == 0, errors
+    # How far it is, on a slow machine; nothing of Ray's.
+    assert all(line.startswith("  input ") for line in errors.splitlines()), errors
     assert "19 of 20 inputs; 1 unreadable" in said
     (bad,) = collections.unreadable(out)
     assert bad == {
