@@ -61,6 +61,7 @@ embed: $(ABLE) $(subst %,$(BS),$(RUN_MODEL)) $(if $(filter 1,$(ALIGN)),$(YUNET))
 	$(STEP) embed $(OUT) $(EMBED_DOOR) $(RAY_ADDRESS:%=--address %) --model $(subst %,$(BS),$(RUN_MODEL)) $(ENGINE_OPTIONS) \
 		--source $(SRC) --out $(OUT) --shard-inputs $(SHARD) --dtype $(DTYPE) \
 		$(if $(filter 1,$(ALIGN)),--detector $(YUNET)) $(patsubst %,--strict,$(filter 1,$(STRICT)))
+	@$(RUN_DOOR) python/show_collection.py --collection $(OUT)
 endif
 
 # Always run: what lies in a collection is found by looking.

@@ -16,7 +16,6 @@ from collection.worker import Counts, Settings
 from common.errors import ChainError
 from common.progress import progress
 from inference import configuration
-from reporting.collection_card import card
 
 
 class Workers(Protocol):
@@ -42,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, shard_inputs: int, workers: Callable[[Settings], Workers]) -> None:
-    """Embed all of ``settings.source`` that is not done in ``settings.out``; print the card.
+    """Embed all of ``settings.source`` that is not done in ``settings.out``.
 
     ``workers`` makes who does it, once this run has the place for itself.
     """
@@ -81,8 +80,7 @@ def _embed(storage: Storage, settings: Settings, shard_inputs: int, workers: Wor
         seconds = time.perf_counter() - start - workers.startup
         if workers.startup:
             manifest |= {"startup_seconds": round(workers.startup, 3)}
-        manifest = driver.finish(storage, manifest, read, seconds, workers.waited)
-    print(*card(manifest, settings.out), sep="\n")
+        driver.finish(storage, manifest, read, seconds, workers.waited)
 
 
 def _note(sentence: str) -> None:

@@ -1,5 +1,6 @@
 """Faces in a photograph and their landmarks, by a YuNet model in OpenCV; and which one is meant."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ LONGEST_SIDE = 640
 LARGEST_MODEL = 64 << 20
 # What a face at the corner of the picture counts, of one of its size at the centre: 1/(1 + 3).
 _FALL = 3
+# Of the process: several threads may each make a detector.
+_quiet = threading.Lock()
 
 
 class Detector:
@@ -28,21 +31,22 @@ class Detector:
         if path.stat().st_size > LARGEST_MODEL:
             raise ChainError(f"DETECTOR={path} is larger than {LARGEST_MODEL >> 20} MiB: no YuNet.")
         cv2.setNumThreads(1)  # a picture is small; several are worked on at a time
-        level = cv2.utils.logging.getLogLevel()
-        # It warns of a target that it does not support and that nobody asked for.
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        try:
-            self.model = cv2.FaceDetectorYN.create(
-                str(path), "", (64, 64), _SCORE, _OVERLAP, _CANDIDATES
-            )
-            self.find(np.zeros((64, 64, 3), np.uint8))
-        except cv2.error:
-            raise ChainError(
-                f"DETECTOR={path} is no YuNet model that OpenCV {cv2.__version__} runs; "
-                "give another, or leave DETECTOR= out."
-            ) from None
-        finally:
-            cv2.utils.logging.setLogLevel(level)
+        with _quiet:
+            level = cv2.utils.logging.getLogLevel()
+            # It warns of a target that it does not support and that nobody asked for.
+            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+            try:
+                self.model = cv2.FaceDetectorYN.create(
+                    str(path), "", (64, 64), _SCORE, _OVERLAP, _CANDIDATES
+                )
+                self.find(np.zeros((64, 64, 3), np.uint8))
+            except cv2.error:
+                raise ChainError(
+                    f"DETECTOR={path} is no YuNet model that OpenCV {cv2.__version__} runs; "
+                    "give another, or leave DETECTOR= out."
+                ) from None
+            finally:
+                cv2.utils.logging.setLogLevel(level)
 
     def find(self, pixels: np.ndarray) -> np.ndarray:
         """Return the faces in ``pixels``, uint8 (height, width, 3) in BGR: float64 (faces, 14).

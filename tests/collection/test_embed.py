@@ -77,10 +77,11 @@ def test_killed_and_run_again(model, source, tmp_path):
 def test_complete_run_again_damaged_and_of_another_model(model, ready, tiny, tmp_path):
     out, source = tmp_path / "out", tiny / "faces.bin"
     done = collections.embed(model, source, out)
-    lines = done.stdout.splitlines()
+    card = collections.card(out)
+    lines = card.splitlines()
     assert all(len(line) <= 80 for line in lines if str(out) not in line)
-    assert "40 of 40 inputs" in done.stdout and "4 shards, 512 numbers in float32" in done.stdout
-    assert "img/s in the network; " in done.stdout and "make identify" in done.stdout
+    assert "40 of 40 inputs" in card and "4 shards, 512 numbers in float32" in card
+    assert "img/s in the network; " in card and "make identify" in card
     manifest = collections.manifest(out)
     assert manifest["complete"] and (manifest["rows"], manifest["unreadable"]) == (40, 0)
     assert manifest["rate"] == pytest.approx(40 / manifest["seconds"], rel=0.01)

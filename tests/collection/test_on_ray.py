@@ -66,12 +66,12 @@ def test_a_node_is_lost_a_node_is_late_and_the_driver_begins_again(
     assert ray_nodes.wait_for(lambda: ray_nodes.done(out) >= len(kept) + 3, driver)
     nodes.kill(0)
     nodes.add()
-    said, errors = driver.communicate(timeout=120)
+    _, errors = driver.communicate(timeout=120)
     assert driver.returncode == 0, errors
     # Of what Ray says nothing reaches the terminal.
     for line in errors.splitlines():
         assert "shards are done already" in line or line.startswith("  input "), errors
-    assert f"{INPUTS} of {INPUTS} inputs" in said
+    assert f"{INPUTS} of {INPUTS} inputs" in collections.card(out)
     ray_nodes.same(out, one_machine, INPUTS)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
@@ -81,11 +81,11 @@ def test_an_input_that_ends_its_process_is_set_aside(model, tiny, environment, n
     images[7] += ray_nodes.MARK
     source, out = collections.tree(tmp_path / "source", images), tmp_path / "out"
     driver = nodes.begin(model, source, out)
-    said, errors = driver.communicate(timeout=120)
+    _, errors = driver.communicate(timeout=120)
     assert driver.returncode == 0, errors
     # How far it is, on a slow machine; nothing of Ray's.
     assert all(line.startswith("  input ") for line in errors.splitlines()), errors
-    assert "19 of 20 inputs; 1 unreadable" in said
+    assert "19 of 20 inputs; 1 unreadable" in collections.card(out)
     (bad,) = collections.unreadable(out)
     assert bad == {
         "key": "person_01/0007.jpg",

@@ -103,3 +103,10 @@ def embeddings(out: Path) -> np.ndarray:
 def unreadable(out: Path) -> list[dict[str, Any]]:
     """Return the table of unreadable inputs of the collection ``out``."""
     return pq.read_table(out / "unreadable.parquet").to_pylist()
+
+
+def card(out: Path) -> str:
+    """Return what make embed says at its end of the collection ``out``."""
+    shown = run_module("show_collection", "--collection", out)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    return shown.stdout
