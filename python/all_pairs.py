@@ -4,12 +4,12 @@ import argparse
 import time
 from pathlib import Path
 
-from collection.all_pairs import labelled, measure
 from collection.embeddings import Collection
-from collection.identification import described
 from common.errors import exit_with
 from common.files import write_json
 from common.machine import here_and_now, versions
+from matching.all_pairs import labelled, measure
+from matching.identification import described
 
 
 def main() -> None:

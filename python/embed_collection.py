@@ -3,7 +3,8 @@
 import argparse
 
 from collection import command
-from collection.worker import Settings, Worker
+from collection.settings import Settings
+from collection.worker import Worker
 from common.errors import exit_with
 
 

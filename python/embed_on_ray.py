@@ -3,7 +3,7 @@
 import argparse
 
 from collection import command, on_ray, ray_cluster
-from collection.worker import Settings
+from collection.settings import Settings
 from common.errors import exit_with
 
 

@@ -9,9 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from collection.approximate import approximate
 from collection.embeddings import Collection, Shard
-from collection.identification import (
+from common.errors import exit_with
+from common.files import replacing, write_json
+from common.machine import here_and_now, versions
+from evaluation.threshold_card import cosine
+from matching.approximate import approximate
+from matching.identification import (
     RANKS,
     asymmetric,
     described,
@@ -19,11 +23,7 @@ from collection.identification import (
     refuse_other_space,
     same_pictures,
 )
-from collection.search import Nearest, exact
-from common.errors import exit_with
-from common.files import replacing, write_json
-from common.machine import here_and_now, versions
-from evaluation.threshold_card import cosine
+from matching.search import Nearest, exact
 
 # Of matches written at a time.
 ROWS = 2**20

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from collection import driver, layout
+from collection.settings import Settings
 from collection.storage import Storage
-from collection.worker import Counts, Settings
+from collection.worker import Counts
 from common.errors import ChainError
 from common.progress import progress
 from inference import configuration

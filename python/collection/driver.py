@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from collection import identity, layout, listing
 from collection.kinds import open_source
+from collection.settings import Settings
 from collection.storage import Storage
-from collection.worker import Settings
 from common.errors import ChainError
 from common.machine import here_and_now
 

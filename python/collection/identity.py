@@ -10,7 +10,7 @@ from common.errors import ChainError
 from inference import configuration
 
 if TYPE_CHECKING:
-    from collection.worker import Settings
+    from collection.settings import Settings
     from engines import Engine
 
 # Of a configuration: what an embedding depends on, and how make is told to have it otherwise.

@@ -19,7 +19,8 @@ import ray.data
 from ray.util.annotations import RayDeprecationWarning
 
 from collection import ray_cluster, ray_share
-from collection.worker import Counts, Settings, Worker
+from collection.settings import Settings
+from collection.worker import Counts, Worker
 from common.errors import ChainError
 
 # Shards that Ray is given at a time, so that its driver's memory does not grow with the collection.

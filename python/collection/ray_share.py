@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collection import ray_cluster
-from collection.worker import Settings
+from collection.settings import Settings
 from common.errors import ChainError
 
 

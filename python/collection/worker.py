@@ -12,6 +12,7 @@ import numpy as np
 
 from collection import attempts, identity, layout, listing, pictures, shard
 from collection.kinds import open_source
+from collection.settings import Settings
 from collection.sources import Input
 from collection.storage import Storage
 from common.errors import ChainError
@@ -20,31 +21,6 @@ from dataset.crops import in_batches, prefetch
 from inference import configuration
 from inference.embedding import answered, lengths
 from inference.schedule import Busy
-
-
-class Settings(NamedTuple):
-    """All that a worker needs, besides what lies at ``source`` and ``out``; can be pickled.
-
-    ``detector`` is a YuNet model: inputs are then photographs. From ``model`` to ``tuned`` it is
-    what ``configuration.load_engine`` takes.
-    """
-
-    source: str
-    out: str
-    model: Path
-    engine: str
-    precision: str
-    batch_size: int
-    provider: str | None = None
-    threads: int | None = None
-    device: str | None = None
-    mode: str | None = None
-    npu: int | None = None
-    streams: int | None = None
-    tuned: Path | None = None
-    detector: Path | None = None
-    dtype: str = "float32"
-    strict: bool = False
 
 
 class Counts(NamedTuple):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from collection import driver, layout
+from collection.settings import Settings
 from collection.storage import Storage
-from collection.worker import Settings, Worker
+from collection.worker import Worker
 from common.errors import ChainError
 from support import collections, steps
 

@@ -10,9 +10,9 @@ from typing import Any
 from unittest import mock
 
 from collection import driver, layout
+from collection.settings import Settings
 from collection.sources import PICTURES, Input, Source
 from collection.storage import Storage
-from collection.worker import Settings
 from support.seeded_collections import CONFIGURATION
 
 DIMENSION = 512

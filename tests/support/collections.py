@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from collection.worker import Counts, Settings, Worker
+from collection.settings import Settings
+from collection.worker import Counts, Worker
 from dataset import verification_bin
 from support.project import PYTHON, run_module
 

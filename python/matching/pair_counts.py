@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from collection.resampling import Multiplicities
-from collection.search import squared_distances
 from common.errors import ChainError
 from common.progress import progress
+from matching.resampling import Multiplicities
+from matching.search import squared_distances
 
 BLOCK = 2048
 # Of a squared distance, 0 to 4: a power of two a unit, so that a bin's edges are exact.

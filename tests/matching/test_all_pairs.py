@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from collection import all_pairs, pair_counts, resampling
 from collection.embeddings import Shard
-from collection.search import squared_distances
 from common.errors import ChainError
 from evaluation import metrics
 from evaluation.threshold_card import at_far
+from matching import all_pairs, pair_counts, resampling
+from matching.search import squared_distances
 from support.project import expect_error, run_module
 from support.seeded_collections import faces, write
 

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from collection.identification import rates
-from collection.search import Nearest
 from evaluation.threshold_card import rate
+from matching.identification import rates
+from matching.search import Nearest
 
 
 def chunked(values):

@@ -9,8 +9,8 @@ import numpy as np
 
 import indexes
 from collection.embeddings import Collection
-from collection.search import Nearest, exact, of_candidates
 from evaluation.metrics import SEED
+from matching.search import Nearest, exact, of_candidates
 
 # Probes that recall is measured on, where there are more.
 MEASURED = 1000

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from collection import search
-from collection.approximate import recall
 from collection.embeddings import Collection
-from collection.search import exact, of_candidates
+from matching import search
+from matching.approximate import recall
+from matching.search import exact, of_candidates
 from reporting.terminal import lines_of
 from support.project import expect_error, run_module
 from support.seeded_collections import faces, write

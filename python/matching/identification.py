@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from collection.embeddings import Collection
-from collection.search import Nearest
 from common.errors import ChainError
 from evaluation.metrics import far_name
 from evaluation.threshold_card import FEW, allowed_accepts, at_far, rate
+from matching.search import Nearest
 
 RANKS = (1, 5)
 FAR = 1e-2

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from collection import resampling
 from collection.embeddings import Shard
-from collection.pair_counts import (
+from common.errors import ChainError
+from evaluation import metrics
+from evaluation.threshold_card import FEW, allowed_accepts, observed, unobservable
+from matching import resampling
+from matching.pair_counts import (
     GENUINE,
     IMPOSTOR,
     Pictures,
@@ -18,9 +21,6 @@ from collection.pair_counts import (
     bound_memory,
     histograms,
 )
-from common.errors import ChainError
-from evaluation import metrics
-from evaluation.threshold_card import FEW, allowed_accepts, observed, unobservable
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 

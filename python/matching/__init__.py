@@ -1,0 +1,1 @@
+"""Faces of collections against each other: the nearest in a gallery, and every pair."""
