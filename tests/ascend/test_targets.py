@@ -18,6 +18,9 @@ SAID = {
     "diagnose": "add ENGINE=openvino",
     "bench-chain": "add ENGINE=openvino",
     "bin": "SRC= is missing",
+    "embed": "add ENGINE=openvino",
+    "identify": "GALLERY= is empty",
+    "all-pairs": "EMBEDDINGS= is empty",
     "gpu-table": "choose TORCH_DEVICE=cpu",
 }
 RESULT = "result/mobilefacenet_faces_ascend_fp16_bs4"

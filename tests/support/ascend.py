@@ -39,10 +39,9 @@ def environment(**variables: str) -> dict[str, str]:
 
 def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
     """Return what scripts/setup.sh finds for make report, but for files, and what it notes."""
-    variables = dict.fromkeys(engines_and_variables(), "") | {
-        "NET": "ir_se100", "DATA": "none.bin", "WEIGHTS": "none.pth", "BS": "16", "BATCHES": "1",
-        "WARMUP": "5", "OPSET": "11", "BACKBONE": "builtin", "OUTFMT": "NPY", "PY": python,
-        "REFERENCE_REPO": "x", "PYTHON": sys.executable, **values,
+    variables = defaults() | {
+        "DATA": "none.bin", "WEIGHTS": "none.pth", "BATCHES": "1", "AIPP": "", "UNIQUE": "",
+        "VENV": "", "PY": python, "PYTHON": sys.executable, **values,
     }  # fmt: skip
     command = ["bash", "-c", '. scripts/setup.sh "$@"', "setup", "", "report"]
     result = subprocess.run(
@@ -55,9 +54,11 @@ def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
     return result.stdout.splitlines()[0], result.stderr
 
 
-def engines_and_variables() -> list[str]:
+def defaults() -> dict[str, str]:
+    """Return every variable of make with its default, empty where make finds it."""
     text = (ROOT / "scripts/variables.mk").read_text()
-    return re.findall(r"^([A-Z_]+) \?=", text, re.MULTILINE)
+    found = re.findall(r"^([A-Z_]+) \?= *(.*)$", text, re.MULTILINE)
+    return {name: "" if "$(" in default else default for name, default in found}
 
 
 def infer(made: Path, out: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
