@@ -10,12 +10,12 @@ from collection import layout, listing
 from collection.kinds import open_source
 from collection.storage import Storage
 from common.errors import ChainError
-from support import collections
+from support import embedded
 
 
 @pytest.fixture
 def source(tiny, tmp_path):
-    return collections.tree(tmp_path / "source", collections.pictures(tiny, 10))
+    return embedded.tree(tmp_path / "source", embedded.pictures(tiny, 10))
 
 
 def keep(source, out, size=4, known=None):

@@ -12,7 +12,7 @@ import ray
 
 from collection import ray_cluster
 from common.errors import ChainError
-from support import collections, ray_nodes
+from support import embedded, ray_nodes
 from support.project import PYTHON, expect_error
 
 INPUTS = 120
@@ -43,13 +43,13 @@ def nodes(environment):
 
 @pytest.fixture(scope="module")
 def source(tiny, tmp_path_factory):
-    return collections.tree(tmp_path_factory.mktemp("source"), collections.pictures(tiny, INPUTS))
+    return embedded.tree(tmp_path_factory.mktemp("source"), embedded.pictures(tiny, INPUTS))
 
 
 @pytest.fixture(scope="module")
 def one_machine(model, source, tmp_path_factory):
     out = tmp_path_factory.mktemp("one") / "out"
-    assert collections.embed(model, source, out, "--shard-inputs", 5).returncode == 0
+    assert embedded.embed(model, source, out, "--shard-inputs", 5).returncode == 0
     return out
 
 
@@ -71,22 +71,22 @@ def test_a_node_is_lost_a_node_is_late_and_the_driver_begins_again(
     # Of what Ray says nothing reaches the terminal.
     for line in errors.splitlines():
         assert "shards are done already" in line or line.startswith("  input "), errors
-    assert f"{INPUTS} of {INPUTS} inputs" in collections.card(out)
+    assert f"{INPUTS} of {INPUTS} inputs" in embedded.card(out)
     ray_nodes.same(out, one_machine, INPUTS)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
 def test_an_input_that_ends_its_process_is_set_aside(model, tiny, environment, nodes, tmp_path):
-    images = collections.pictures(tiny, 20)
+    images = embedded.pictures(tiny, 20)
     images[7] += ray_nodes.MARK
-    source, out = collections.tree(tmp_path / "source", images), tmp_path / "out"
+    source, out = embedded.tree(tmp_path / "source", images), tmp_path / "out"
     driver = nodes.begin(model, source, out)
     _, errors = driver.communicate(timeout=120)
     assert driver.returncode == 0, errors
     # How far it is, on a slow machine; nothing of Ray's.
     assert all(line.startswith("  input ") for line in errors.splitlines()), errors
-    assert "19 of 20 inputs; 1 unreadable" in collections.card(out)
-    (bad,) = collections.unreadable(out)
+    assert "19 of 20 inputs; 1 unreadable" in embedded.card(out)
+    (bad,) = embedded.unreadable(out)
     assert bad == {
         "key": "person_01/0007.jpg",
         "reason": "person_01/0007.jpg ended the process that read it, 3 times",
@@ -96,13 +96,13 @@ def test_an_input_that_ends_its_process_is_set_aside(model, tiny, environment, n
     # On one machine the run ends with it, and the same command goes on.
     one = tmp_path / "one"
     command = [sys.executable, PYTHON / "embed_collection.py"]
-    command += collections.arguments(model, source, one, "--shard-inputs", 5)
+    command += embedded.arguments(model, source, one, "--shard-inputs", 5)
     ends = [
         subprocess.run(command, env=environment, capture_output=True, check=False).returncode
         for _ in range(2)
     ]
     assert ends == [-signal.SIGABRT, 0]
-    assert collections.unreadable(one) == [bad]
+    assert embedded.unreadable(one) == [bad]
     ray_nodes.same(out, one, 20)
 
 
@@ -110,7 +110,7 @@ def test_clusters_that_do_not_do(model, source, nodes, tmp_path, monkeypatch):
     out = tmp_path / "out"
 
     def refused(address, *options, before="pass"):
-        arguments = collections.arguments(model, source, out, *options)
+        arguments = embedded.arguments(model, source, out, *options)
         run = f"runpy.run_path({str(DOOR)!r}, run_name='__main__')"
         code = f"import runpy, sys; sys.argv[0] = {str(DOOR)!r}; {before}; {run}"
         command = [sys.executable, "-c", code, "--address", address, *arguments]

@@ -11,12 +11,12 @@ from collection.kinds import open_source
 from collection.sources import UnreadableError
 from common.errors import ChainError
 from dataset import verification_bin
-from support import collections
+from support import embedded
 
 
 @pytest.fixture(scope="module")
 def images(tiny):
-    return collections.pictures(tiny, 10)
+    return embedded.pictures(tiny, 10)
 
 
 def read(path):
@@ -34,7 +34,7 @@ def refused(path):
 
 
 def test_a_folder_tree(images, tmp_path):
-    collections.tree(tmp_path, images[:6])
+    embedded.tree(tmp_path, images[:6])
     (tmp_path / "a.png").write_bytes(images[6])
     (tmp_path / "notes.txt").write_text("no picture")
     keys, contents = read(tmp_path)
@@ -58,8 +58,8 @@ def test_tar_files(images, tmp_path):
         "bob/2.cls": b"7\n",
         "bob/2.jpg": images[1],
     }
-    collections.tar(tmp_path / "all/0.tar", members | {"3.jpg": images[2], "3.cls": b"zoe"})
-    collections.tar(tmp_path / "all/1.tar", {"4.JPG": images[3], "ann/5.jpg": b""})
+    embedded.tar(tmp_path / "all/0.tar", members | {"3.jpg": images[2], "3.cls": b"zoe"})
+    embedded.tar(tmp_path / "all/1.tar", {"4.JPG": images[3], "ann/5.jpg": b""})
     keys, contents = (list(open_source(tmp_path / "all").inputs()) for _ in range(2))
     assert [(one.key, one.label) for one in keys] == [
         ("ann/1", "ann"), ("bob/2", "7"), ("3", "zoe"), ("4", None), ("ann/5", "ann")
@@ -72,7 +72,7 @@ def test_tar_files(images, tmp_path):
 
 
 def test_a_tar_file_with_a_link_and_a_name_of_bytes(images, tmp_path):
-    collections.tar(tmp_path / "a.tar", {"a/b.jpg": images[0]})
+    embedded.tar(tmp_path / "a.tar", {"a/b.jpg": images[0]})
     with tarfile.open(tmp_path / "a.tar", "a", errors="surrogateescape") as file:
         link = tarfile.TarInfo("a/link.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
@@ -95,9 +95,9 @@ def test_parquet_files(form, images, tmp_path):
         return pa.array([{"bytes": b, "path": "x"} for b in part], kind)
 
     labels = pa.array([3, None, 3, 4, 4])
-    collections.parquet(tmp_path / "0.parquet", image=column(images[:5]), label=labels)
+    embedded.parquet(tmp_path / "0.parquet", image=column(images[:5]), label=labels)
     keys = pa.array([f"k{k}" for k in range(5)])
-    collections.parquet(tmp_path / "1.parquet", picture=column(images[5:]), __key__=keys)
+    embedded.parquet(tmp_path / "1.parquet", picture=column(images[5:]), __key__=keys)
     listed, contents = read(tmp_path)
     assert listed[:2] == [("0.parquet/0", "3"), ("0.parquet/1", None)]
     assert listed[5:] == [(f"k{k}", None) for k in range(5)]
@@ -111,13 +111,13 @@ def test_parquet_files(form, images, tmp_path):
 
 def test_parquet_without_pictures(images, tmp_path):
     numbers, some = pa.array([1]), pa.array([images[0]])
-    said = refused(collections.parquet(tmp_path / "a.parquet", key=numbers, x=numbers))
+    said = refused(embedded.parquet(tmp_path / "a.parquet", key=numbers, x=numbers))
     assert "no column of pictures" in said and "(its columns: key, x)" in said
-    said = refused(collections.parquet(tmp_path / "b.parquet", image=numbers, other=some))
+    said = refused(embedded.parquet(tmp_path / "b.parquet", image=numbers, other=some))
     assert "a column image of int64" in said
-    said = refused(collections.parquet(tmp_path / "c.parquet", a=some, b=some))
+    said = refused(embedded.parquet(tmp_path / "c.parquet", a=some, b=some))
     assert "several columns of bytes (a, b)" in said
-    content = collections.parquet(tmp_path / "d.parquet", image=some).read_bytes()
+    content = embedded.parquet(tmp_path / "d.parquet", image=some).read_bytes()
     for kept in (0, 10, len(content) - 5):
         (tmp_path / "d.parquet").write_bytes(content[:kept])
         assert "d.parquet is no Parquet file, damaged or cut short" in refused(
@@ -132,7 +132,7 @@ def test_what_is_no_source(images, tmp_path):
     assert "missing" in refused(tmp_path / "none")
     (tmp_path / "a.jpg").write_bytes(images[0])
     assert "a.jpg is no .bin, .tar or .parquet" in refused(tmp_path / "a.jpg")
-    collections.tar(tmp_path / "b.tar", {"a.jpg": images[0]})
+    embedded.tar(tmp_path / "b.tar", {"a.jpg": images[0]})
     assert "pictures files and tar files" in refused(tmp_path)
     (tmp_path / "loop").mkdir()
     (tmp_path / "loop/a.jpg").write_bytes(images[0])
@@ -144,7 +144,7 @@ def test_what_is_no_source(images, tmp_path):
 
 
 def test_a_damaged_tar_file_is_never_taken_for_a_shorter_one(images, tmp_path):
-    path = collections.tar(tmp_path / "a.tar", {f"{k}.jpg": images[k] for k in range(3)})
+    path = embedded.tar(tmp_path / "a.tar", {f"{k}.jpg": images[k] for k in range(3)})
     whole = path.read_bytes()
     listed = list(open_source(path).inputs())
     second = listed[1].offset - tarfile.BLOCKSIZE
@@ -159,9 +159,9 @@ def test_a_damaged_tar_file_is_never_taken_for_a_shorter_one(images, tmp_path):
 
 
 def test_inputs_that_changed_since_they_were_listed(images, tmp_path):
-    collections.tree(tmp_path / "tree", images[:3])
-    collections.tar(tmp_path / "a.tar", {"1.jpg": images[0]})
-    collections.parquet(tmp_path / "a.parquet", image=pa.array(images[:1]))
+    embedded.tree(tmp_path / "tree", images[:3])
+    embedded.tar(tmp_path / "a.tar", {"1.jpg": images[0]})
+    embedded.parquet(tmp_path / "a.parquet", image=pa.array(images[:1]))
     verification_bin.write(tmp_path / "a.bin", images[:2], [True])
     for name in ("tree", "a.tar", "a.parquet", "a.bin"):
         source = open_source(tmp_path / name)

@@ -8,7 +8,7 @@ from moto.server import ThreadedMotoServer
 
 from collection.storage import Storage
 from common.errors import ChainError
-from support import collections
+from support import embedded
 from support.project import expect_error
 
 OUT = "s3://bucket/some/out"
@@ -36,7 +36,7 @@ def store():
 
 @pytest.fixture(scope="module")
 def source(tiny, tmp_path_factory):
-    return collections.tree(tmp_path_factory.mktemp("source"), collections.pictures(tiny, 40))
+    return embedded.tree(tmp_path_factory.mktemp("source"), embedded.pictures(tiny, 40))
 
 
 def fetched(store, folder):
@@ -70,16 +70,16 @@ def test_the_collection_is_that_of_a_folder_and_torn_files_are_made_again(
     store, ready, source, tmp_path
 ):
     model = ready / "model_m_bs16_sim.onnx"
-    assert collections.embed(model, source, tmp_path / "folder").returncode == 0
-    done = collections.embed(model, source, OUT)
+    assert embedded.embed(model, source, tmp_path / "folder").returncode == 0
+    done = embedded.embed(model, source, OUT)
     assert (done.returncode, done.stderr) == (0, "")
     here = fetched(store, tmp_path / "first")
-    assert collections.manifest(here)["complete"]
-    rows = collections.rows(tmp_path / "folder")
-    assert len(rows) == 40 and collections.rows(here) == rows
+    assert embedded.manifest(here)["complete"]
+    rows = embedded.rows(tmp_path / "folder")
+    assert len(rows) == 40 and embedded.rows(here) == rows
     assert not list(here.glob("attempts/*"))
     before = written(store)
-    done = collections.embed(model, source, OUT)
+    done = embedded.embed(model, source, OUT)
     assert (done.returncode, done.stderr, written(store)) == (0, "", before)
     # What a store shows of a write that was cut short, or of writes that crossed.
     storage = Storage(OUT)
@@ -88,22 +88,22 @@ def test_the_collection_is_that_of_a_folder_and_torn_files_are_made_again(
     storage.remove(name(1, "json"))
     record = json.loads(storage.read(name(2, "json")))
     storage.write(name(2, "json"), json.dumps(record | {"sha256": "0" * 64}).encode())
-    done = collections.embed(model, source, OUT)
+    done = embedded.embed(model, source, OUT)
     assert done.returncode == 0 and "2 shards of s3://bucket/some/out are damaged" in done.stderr
     again = fetched(store, tmp_path / "again")
-    assert collections.rows(again) == rows
+    assert embedded.rows(again) == rows
     kept = {file for file, then in written(store).items() if before[file] == then}
     assert {f"bucket/some/out/{name(3, end)}" for end in ("json", "parquet")} <= kept
 
 
 def test_stores_that_do_not_do(store, ready, source, monkeypatch):
     model = ready / "model_m_bs16_sim.onnx"
-    done = collections.embed(model, source, "s3://absent/out")
+    done = embedded.embed(model, source, "s3://absent/out")
     expect_error(done, "s3://absent/out/", "does not exist; check the address")
     with pytest.raises(ChainError, match="nosuch://x cannot be used"):
         Storage("nosuch://x")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    done = collections.embed(model, source, OUT)
+    done = embedded.embed(model, source, OUT)
     expect_error(done, f"{OUT}/manifest.json: Unable to locate credentials; check the address")

@@ -14,7 +14,7 @@ from collection.settings import Settings
 from collection.storage import Storage
 from collection.worker import Worker
 from common.errors import ChainError
-from support import collections, steps
+from support import embedded, steps
 
 SIZE = 6
 
@@ -37,8 +37,8 @@ def test_embeddings_are_those_of_accuracy_bit_for_bit(batch, tiny, ready, tmp_pa
     counts = list(worker.run(range(7)))
     assert [tuple(c) for c in counts] == [(k, SIZE, SIZE, 0) for k in range(6)] + [(6, 4, 4, 0)]
     expected = np.load(tmp_path / "e.npy")
-    assert (collections.embeddings(tmp_path / "out") == expected).all()
-    rows = collections.rows(tmp_path / "out")
+    assert (embedded.embeddings(tmp_path / "out") == expected).all()
+    rows = embedded.rows(tmp_path / "out")
     assert [(r["key"], r["shard"], r["row"]) for r in rows] == [
         (str(k), k // SIZE, k % SIZE) for k in range(40)
     ]
@@ -48,7 +48,7 @@ def test_embeddings_are_those_of_accuracy_bit_for_bit(batch, tiny, ready, tmp_pa
     name.unlink()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as pool:
-        done = pool.submit(collections.embed_shard, worker.settings, 3)
+        done = pool.submit(embedded.embed_shard, worker.settings, 3)
         assert done.result(timeout=60) == (3, SIZE, SIZE, 0)
     assert name.read_bytes() == before
 
@@ -57,17 +57,17 @@ def test_norms_and_float16(tiny, ready, tmp_path):
     for dtype in layout.DTYPES:
         worker, _ = begin(ready, tiny / "faces.bin", tmp_path / dtype, dtype=dtype)
         worker.embed(0)
-    full, half = (collections.embeddings(tmp_path / dtype) for dtype in ("float32", "float16"))
+    full, half = (embedded.embeddings(tmp_path / dtype) for dtype in ("float32", "float16"))
     assert half.dtype == np.float16 and (full.astype(np.float16) == half).all()
     assert np.allclose(np.linalg.norm(full, axis=1), 1, atol=1e-6)
-    norms = [row["norm"] for row in collections.rows(tmp_path / "float32")]
+    norms = [row["norm"] for row in embedded.rows(tmp_path / "float32")]
     # Two unit vectors, of a face and its mirror image: the norm of the sum is at most 2.
     assert all(0.5 < norm <= 2.0001 for norm in norms)
-    assert norms == [row["norm"] for row in collections.rows(tmp_path / "float16")]
+    assert norms == [row["norm"] for row in embedded.rows(tmp_path / "float16")]
 
 
 def test_unreadable_inputs_are_counted_with_their_reasons(tiny, ready, tmp_path):
-    source = collections.tree(tmp_path / "source", collections.pictures(tiny, 8))
+    source = embedded.tree(tmp_path / "source", embedded.pictures(tiny, 8))
     wholes = sorted(source.glob("*/*"))
     large = cv2.imencode(".png", np.zeros((300, 200, 3), np.uint8))[1].tobytes()
     wholes[1].write_bytes(wholes[1].read_bytes()[:100])
@@ -81,7 +81,7 @@ def test_unreadable_inputs_are_counted_with_their_reasons(tiny, ready, tmp_path)
     assert counts == [(0, 4, 0, 4), (1, 4, 0, 4)]
     done = driver.finish(Storage(str(tmp_path / "out")), manifest, 8, 1.0, 0.5)
     assert (done["rows"], done["unreadable"], done["limit"]) == (0, 8, "reading")
-    found = collections.unreadable(tmp_path / "out")
+    found = embedded.unreadable(tmp_path / "out")
     assert [(one["shard"], one["row"]) for one in found] == [(k // 4, k % 4) for k in range(8)]
     reasons = [one["reason"] for one in found]
     said = ["changed since it was listed", "no whole JPEG", "is empty", "200x300, a whole photo"]
@@ -135,7 +135,7 @@ def test_whole_photographs(shared, ready, tmp_path):
     worker, _ = begin(ready, tmp_path / "photos", tmp_path / "out", detector=detector)
     assert worker.embed(0) == (0, 5, 4, 1)
     (row,) = (
-        row for row in range(5) if row not in {r["row"] for r in collections.rows(tmp_path / "out")}
+        row for row in range(5) if row not in {r["row"] for r in embedded.rows(tmp_path / "out")}
     )
     assert row == 0
     with pytest.raises(ChainError, match=r"no face was found in a_wall\.png"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from ray.cluster_utils import Cluster
 
-from support import collections
+from support import embedded
 from support.project import PYTHON
 
 MARK = b"ends who decodes it"
@@ -61,7 +61,7 @@ class Nodes:
 
     def begin(self, model: Path, source: Path, out: Path) -> subprocess.Popen:
         """Start the door of make embed RAY_ADDRESS= with shards of five inputs."""
-        arguments = collections.arguments(model, source, out, "--shard-inputs", 5)
+        arguments = embedded.arguments(model, source, out, "--shard-inputs", 5)
         return subprocess.Popen(
             [sys.executable, PYTHON / "embed_on_ray.py", "--address", self.address, *arguments],
             stdout=subprocess.PIPE,
@@ -95,11 +95,11 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen, seconds: 
 
 def same(out: Path, other: Path, inputs: int) -> None:
     """Assert that both hold the same rows, of ``inputs`` inputs none twice, bit for bit."""
-    rows = collections.rows(out)
-    assert rows == collections.rows(other)
-    manifest = collections.manifest(out)
+    rows = embedded.rows(out)
+    assert rows == embedded.rows(other)
+    manifest = embedded.manifest(out)
     assert manifest["complete"] and manifest["rows"] + manifest["unreadable"] == inputs
-    keys = [row["key"] for row in rows] + [one["key"] for one in collections.unreadable(out)]
+    keys = [row["key"] for row in rows] + [one["key"] for one in embedded.unreadable(out)]
     assert len(keys) == len(set(keys)) == inputs
     assert not list(out.glob("attempts/*"))
     assert not list(out.rglob(".*.tmp-*"))
