@@ -47,7 +47,7 @@ def main() -> None:
         "throughput": {k: v for k, v in best.items() if k not in ("fps", "latency_ms")},
         "latency_ms": alone["latency_ms"],
         "loop": alone["batches"],
-        "warmup": args.warmup,
+        "warmup": alone["warmup"],
         "schedules": [
             {k: v for k, v in schedule.items() if k != "latency_ms"} for schedule in schedules
         ],

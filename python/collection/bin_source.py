@@ -1,6 +1,7 @@
 """A verification .bin: its images by their numbers. It is read into memory as a whole."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -14,17 +15,16 @@ class BinSource(Source):
 
     kind = sources.BIN
 
-    def __init__(self, root, name: str) -> None:
-        super().__init__(root)
-        self._only = name
+    def __init__(self, root: Path, only: str) -> None:
+        super().__init__(root, only)
         self._images: list = []
 
     def inputs(self) -> Iterator[Input]:
-        path = self.root / self._only
+        (path,) = self.paths()
         modified = path.stat().st_mtime_ns
         for number, image in enumerate(verification_bin.read(path).images):
             size = len(image) if isinstance(image, (bytes, np.ndarray)) else None
-            yield Input(str(number), None, self._only, number, size, modified)
+            yield Input(str(number), None, path.name, number, size, modified)
 
     def content(self, one: Input) -> bytes:
         self.opened(one)  # also finds that it has changed

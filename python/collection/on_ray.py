@@ -60,8 +60,7 @@ class Nodes:
 
     An actor takes ``settings.threads`` CPUs, else all of the smallest node's; on a GPU one of the
     node's GPUs, and its share of the CPUs. ``startup`` are the seconds of a run until the first
-    actor began its first shard. What ``make tune`` found is for whole machines, and is
-    left out.
+    actor began its first shard. What ``make tune`` found is for whole machines, and is left out.
     """
 
     def __init__(self, settings: Settings) -> None:

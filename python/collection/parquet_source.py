@@ -26,19 +26,14 @@ class ParquetSource(Source):
 
     kind = sources.PARQUET
 
-    def __init__(self, root: Path, name: str | None = None) -> None:
-        super().__init__(root)
-        self._only = name
+    def __init__(self, root: Path, only: str | None = None) -> None:
+        super().__init__(root, only)
         self._rows: Iterator[Any] = iter(())
         # Of the file that is open: which row comes next, and what kind of file it is.
         self._next, self._parquet, self._column = 0, None, ""
 
     def inputs(self) -> Iterator[Input]:
-        if self._only:
-            paths = iter([self.root / self._only])
-        else:
-            paths = (Path(entry.path) for entry in sources.files(self.root, self.kind))
-        for path in paths:
+        for path in self.paths():
             with path.open("rb") as file:
                 yield from self._inputs_of(path, opened(file, path))
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-# Both views of a face: the picture and its mirror image.
-VIEWS = 2
+from common.shapes import VIEWS
+
 HOUR, DAY = 3600.0, 86400.0
 # A collection of more shards than this has larger shards.
 SHARDS, LEAST_SHARD = 100_000, 1000

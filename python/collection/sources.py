@@ -36,15 +36,15 @@ class UnreadableError(Exception):
 
 
 class Source(ABC):
-    """Inputs in the files below ``root``, in one order however often they are listed.
+    """Inputs in the files below ``root``, or in the file ``only``, in one order whenever listed.
 
     Files are found again by their names below ``root``; the last one that was read stays open.
     """
 
     kind: str
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, only: str | None = None) -> None:
+        self.root, self._only = root, only
         self._name: str | None = None
         self._file: IO[bytes] | None = None
 
@@ -58,6 +58,13 @@ class Source(ABC):
 
         Raises ``UnreadableError`` where it is not what was listed. In one thread at a time.
         """
+
+    def paths(self) -> Iterator[Path]:
+        """Yield the files that are to be listed."""
+        if self._only:
+            yield self.root / self._only
+        else:
+            yield from (Path(entry.path) for entry in files(self.root, self.kind))
 
     def opened(self, one: Input) -> IO[bytes]:
         """Return the file that holds ``one``; ``UnreadableError`` if it is gone or has changed."""

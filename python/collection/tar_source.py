@@ -29,16 +29,8 @@ class TarSource(Source):
 
     kind = sources.TAR
 
-    def __init__(self, root: Path, name: str | None = None) -> None:
-        super().__init__(root)
-        self._only = name
-
     def inputs(self) -> Iterator[Input]:
-        if self._only:
-            paths = iter([self.root / self._only])
-        else:
-            paths = (Path(entry.path) for entry in sources.files(self.root, self.kind))
-        for path in paths:
+        for path in self.paths():
             yield from self._inputs_of(path)
 
     def _inputs_of(self, path: Path) -> Iterator[Input]:

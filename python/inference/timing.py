@@ -28,10 +28,10 @@ def measure(
     After ``warmup`` batches, at least one for each of the engine's infer requests and no more once
     two seconds have passed, the clock runs over ``loop`` batches, or over ``least`` seconds and at
     least as many batches as fill five blocks. Besides: ``streams`` and ``threads`` that were used,
-    ``batches``, and ``latency_ms``, the time between the ends of successive batches: of an engine
-    with one infer request that is the latency of a batch. A disturbed measurement is repeated once,
-    and the faster one kept, because a disturbance only slows down; ``attempts`` counts. ``shown``:
-    with progress.
+    ``batches``, ``warmup``, the untimed ones, and ``latency_ms``, the time between the ends of
+    successive batches: of an engine with one infer request that is the latency of a batch. A
+    disturbed measurement is repeated once, and the faster one kept, because a disturbance only
+    slows down; ``attempts`` counts. ``shown``: with progress.
     """
     return once_more(lambda: _measure(engine, batch, warmup, loop, least, shown))
 
@@ -47,8 +47,7 @@ def _measure(
                 return
             yield batch
 
-    for _ in outputs(engine, untimed(), Busy()):
-        pass
+    warm = sum(1 for _ in outputs(engine, untimed(), Busy()))
     used = engine.describe()
     # So many batches end at about the same time.
     streams = used.get("streams", 1)
@@ -80,6 +79,7 @@ def _measure(
         "streams": streams,
         "threads": used["threads"],
         "batches": len(ends) - 1,
+        "warmup": warm,
         "latency_ms": latency(np.diff(ends)),
     }
 
