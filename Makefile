@@ -102,6 +102,10 @@ endif
 $(SIZES:%=$(MODEL)_bs%.onnx): $(MODEL)_bs%.onnx: $(MODEL)_dynamic.onnx $(call by,fix_batch)
 	$(STEP) fix-batch $@ python/fix_batch.py --onnx $< --batch-size $* --out $@
 
+# Of a rule for each of SIZES: what a step writes beside its target.
+$(foreach size,$(SIZES),$(eval $(MODEL)_bs$(size)_sim.onnx: $(call beside,$(MODEL)_bs$(size)_parity.json)))
+$(foreach size,$(SIZES),$(eval $(MODEL)_bs$(size)_fused.onnx: $(call beside,$(MODEL)_bs$(size)_fused.json)))
+
 $(SIZES:%=$(MODEL)_bs%_sim.onnx): $(MODEL)_bs%_sim.onnx: $(MODEL)_bs%.onnx $(call by,simplify_onnx)
 	$(STEP) simplify $@ python/simplify_onnx.py --onnx $< --baseline $(MODEL)_baseline.npy \
 		--weights-name $(STEM) --out $@ --parity $(MODEL)_bs$*_parity.json
@@ -153,6 +157,7 @@ NPU_INPUTS := data/$(SET)_npu$(AIPP_NAME)
 INPUTS_STAMP := data/.stamp/$(notdir $(NPU_INPUTS))
 $(eval $(call stamp,$(INPUTS_STAMP),UNIQUE=$(UNIQUE) $(PREPROCESSING),))
 
+$(foreach size,$(SIZES),$(eval $(MODEL)_bs$(size)$(OM): $(call beside,$(MODEL)_bs$(size)$(OM).json)))
 $(SIZES:%=$(MODEL)_bs%$(OM)): $(MODEL)_bs%$(OM): $(MODEL)_bs%_$(OM_STAGE).onnx $(OM_STAMP) $(call by,build_om)
 	$(STEP) atc $@ python/build_om.py --onnx $< --graph $(OM_STAGE) --batch-size $* --precision $(PRECISION) \
 		$(CHIP:%=--chip %) $(AIPP_OPTION) --flags=$(call quote,$(ATC_FLAGS)) --log result/log/atc_$(@F).log --out $@
@@ -201,6 +206,7 @@ SIZE = $(or $*,$(BS))
 define tuned
 $(call stamp,$(RUN_STAMP:%_run=%_bs$(1)_tuned),,$(wildcard $(RUN)_bs$(1)/tune.json))
 $(RUN)_bs$(1)/embeddings.npy $(RUN)_bs$(1)/perf.json: $(RUN_STAMP:%_run=%_bs$(1)_tuned)
+$(RUN)_bs$(1)/embeddings.npy: $(call beside,$(RUN)_bs$(1)/run.json)
 endef
 $(foreach size,$(SIZES),$(eval $(call tuned,$(size))))
 

@@ -12,9 +12,10 @@ import onnx
 import onnxruntime
 
 from common.errors import ChainError, exit_with, reason
-from common.files import write_npy
 from dataset import preprocessing
 from onnx_graph import adoption, foreign, parity, store
+from seals.arrays import write_npy
+from seals.ledger import brought
 
 
 def run_as_it_came(path: Path, image: str, output: str, batch: np.ndarray) -> np.ndarray:
@@ -49,7 +50,7 @@ def run_as_it_came(path: Path, image: str, output: str, batch: np.ndarray) -> np
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="ONNX file of a recogniser")
+    parser.add_argument("--source", type=brought, required=True, help="ONNX file of a recogniser")
     parser.add_argument("--output", help="its output that is the embedding (default: the only one)")
     preprocessing.add_arguments(parser)
     parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
@@ -64,6 +65,8 @@ def main() -> None:
     output = foreign.choose_output(args.source, source, args.output)
     # Before the tensors are in memory, where the graph no longer names their files.
     foreign.check_files(args.source, source)
+    for path in store.weight_files(source, args.source.parent):
+        brought(str(path))
     checksum = foreign.checksum(args.source, source)
     foreign.load_tensors(args.source, source)
     foreign.check_sizes(args.source, source)

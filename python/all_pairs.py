@@ -6,10 +6,10 @@ from pathlib import Path
 
 from collection.embeddings import Collection
 from common.errors import exit_with
-from common.files import write_json
 from common.machine import here_and_now, versions
 from matching.all_pairs import labelled, measure
 from matching.identification import described
+from seals.products import write_json
 
 
 def main() -> None:

@@ -10,11 +10,11 @@ import numpy as np
 
 from common import machine
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from common.shapes import VIEWS
 from common.table import aligned
 from evaluation.published import figures
 from inference.disturbance import STEADY
+from seals.products import write_json
 
 # What scripts/step.sh prints for a step that is done.
 _STEP = re.compile(r"^  (\S+) +(\S+) +(\d+\.\d) s$")

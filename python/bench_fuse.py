@@ -2,7 +2,6 @@
 
 import argparse
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +9,7 @@ import engines
 from common.errors import ChainError, exit_with
 from inference import configuration
 from onnx_graph import parity, store
+from seals.ledger import made
 
 RUNTIMES = (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
 
@@ -32,7 +32,7 @@ def rates(runs: list[engines.Engine], batch: np.ndarray, loop: int) -> np.ndarra
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+", type=Path, help="ONNX files of one batch size")
+    parser.add_argument("models", nargs="+", type=made, help="ONNX files of one batch size")
     parser.add_argument("--loop", type=int, default=20, help="timed runs of each")
     args = parser.parse_args()
     print("| runtime | model | median img/s | best img/s | nodes |")

@@ -14,12 +14,13 @@ from bench.backends import Backend
 from common import machine
 from common.checksum import sha256
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from common.progress import progress
 from dataset.crops import first_batch, open_crops
 from inference import configuration
 from onnx_graph import derived, flops, store
 from onnx_graph.parity import compare
+from seals.ledger import brought, made
+from seals.products import write_json
 
 EAGER = "PyTorch, eager"
 ORT = "ONNX Runtime"
@@ -143,9 +144,9 @@ def run_size(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", required=True)
-    parser.add_argument("--weights", type=Path, required=True, help="checkpoint, for eager PyTorch")
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
-    parser.add_argument("--plain", nargs="+", type=Path, required=True, help="ONNX, one a batch")
+    parser.add_argument("--weights", type=brought, required=True, help="checkpoint, for PyTorch")
+    parser.add_argument("--crops", type=made, required=True, help="decoded set")
+    parser.add_argument("--plain", nargs="+", type=made, required=True, help="ONNX, one a batch")
     parser.add_argument("--ours", nargs="+", required=True, metavar="PRECISION=MODEL")
     parser.add_argument("--threads", type=int, help="of each backend (default: physical cores)")
     parser.add_argument("--rounds", type=int, default=7)

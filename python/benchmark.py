@@ -9,12 +9,12 @@ import engines
 from bench import peak
 from common import machine
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from dataset.crops import first_batch
 from inference import configuration
 from inference.disturbance import STEADY, refuse_unless_steady
 from inference.timing import measure
 from onnx_graph import derived, flops
+from seals.products import write_json
 
 PEAK_SECONDS = 0.5
 

@@ -11,10 +11,11 @@ import numpy as np
 from ascend import ais_bench, run_record
 from ascend.summary import Part
 from common.errors import exit_with
-from common.files import write_json
 from common.machine import here_and_now
 from inference.disturbance import SECONDS, Watch, judge, once_more, refuse_unless_steady
 from inference.timing import in_blocks, latency
+from seals.ledger import made
+from seals.products import write_json
 
 # Enough for a 99th percentile; and what newer versions of ais_bench accept at most.
 MIN_LOOPS, MAX_LOOPS = 100, 100_000
@@ -24,7 +25,7 @@ SCOPE = "device-only: execution on the NPU; copies, files and pre- and postproce
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     run_record.add_arguments(parser)
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
+    parser.add_argument("--crops", type=made, required=True, help="decoded set")
     parser.add_argument("--warmup", type=int, required=True, help="untimed runs")
     parser.add_argument("--loop", type=int, help="timed runs (default: 100 and ten seconds)")
     parser.add_argument("--strict", action="store_true", help="fail unless the figure is steady")

@@ -12,9 +12,10 @@ import onnx
 from ascend import aipp, atc, atc_graph, npu, run_record
 from common.checksum import sha256
 from common.errors import ChainError, exit_with
-from common.files import replacing, write_json
 from dataset import preprocessing
 from onnx_graph import store
+from seals.ledger import made
+from seals.products import product, write_json
 
 
 def convert(
@@ -51,7 +52,7 @@ def convert(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--onnx", type=Path, required=True, help="simplified ONNX, fixed batch")
+    parser.add_argument("--onnx", type=made, required=True, help="simplified ONNX, fixed batch")
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--chip", help="chip name (default: ask npu-smi)")
     parser.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
@@ -89,7 +90,7 @@ def main() -> None:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=args.out.parent, prefix=".atc.tmp-") as folder,
-        replacing(args.out) as temporary,
+        product(args.out, [run_record.path_of(args.out)]) as temporary,
     ):
         convert(model, arguments, aipp.config(form), args.log, Path(folder)).rename(temporary)
         # Newer versions of ais_bench refuse what others may write.

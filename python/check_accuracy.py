@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from common.errors import ChainError, exit_with
-from common.records import read_json
 from evaluation.published import check, figures
+from seals.products import read_json
 
 
 def main() -> None:

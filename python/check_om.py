@@ -16,9 +16,10 @@ from ascend import ais_bench, input_files, npu, output_files, run_record
 from ascend.interpreter import check_tools
 from common.checksum import sha256
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from dataset.preprocessing import of_record
 from onnx_graph import parity
+from seals.ledger import made
+from seals.products import write_json
 
 # Rounding to half precision, layer upon layer, costs up to 1e-3; what is not in single
 # precision throughout is held to the same.
@@ -46,7 +47,7 @@ def check_chips(devices: list[int], soc_version: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     run_record.add_arguments(parser)
-    parser.add_argument("--onnx", type=Path, required=True, help="what the .om was made of")
+    parser.add_argument("--onnx", type=made, required=True, help="what the .om was made of")
     parser.add_argument("--needed", action="store_true", help="fail where there is no device")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()

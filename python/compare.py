@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from common.errors import exit_with
-from common.files import write_json
 from evaluation.comparison import compare, lines
 from evaluation.outcome import load_outcome
+from seals.products import write_json
 
 
 def main() -> None:

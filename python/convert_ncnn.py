@@ -11,13 +11,14 @@ import onnx
 
 import engines
 from common.errors import ChainError, exit_with, reason
-from common.files import remove, write_json
+from common.files import remove
 from common.machine import versions
 from common.shapes import SIDE
 from dataset import preprocessing
 from dataset.preprocessing import CHANNELS
 from onnx_graph import flops, lp_normalization, parity, store
-from onnx_graph.derived import NCNN, checksum
+from onnx_graph.derived import NCNN, checksum, write
+from seals.ledger import made
 
 # A network of 250 MB takes 6 s on 2 cores.
 LIMIT_S = 600
@@ -62,8 +63,8 @@ def convert(model: onnx.ModelProto, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--onnx", type=Path, required=True, help="ONNX file of batch size 1")
-    parser.add_argument("--baseline", type=Path, required=True, help="PyTorch's output, .npy")
+    parser.add_argument("--onnx", type=made, required=True, help="ONNX file of batch size 1")
+    parser.add_argument("--baseline", type=made, required=True, help="PyTorch's output, .npy")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
 
@@ -74,17 +75,15 @@ def main() -> None:
     for name in (NCNN.graph, NCNN.weights):
         remove(args.out / name)
     with tempfile.TemporaryDirectory(dir=args.out, prefix=".tmp-") as name:
-        made = Path(name)
-        convert(onnx.load(str(args.onnx)), made)
+        folder = Path(name)
+        convert(onnx.load(str(args.onnx)), folder)
         options = engines.Options("fp32", batch_size=parity.IMAGES)
         form = preprocessing.of_metadata(source, args.onnx)
-        output = engines.load("ncnn", made / NCNN.graph, options).run(parity.images(form))
+        output = engines.load("ncnn", folder / NCNN.graph, options).run(parity.images(form))
         report["parity"] = parity.check(output, baseline, f"ncnn's form of {args.onnx}", source)
         report["versions"] = versions("ncnn", "pnnx")
-        report["model_sha256"] = checksum(made, NCNN)
-        write_json(args.out / NCNN.report, report)
-        (made / NCNN.weights).replace(args.out / NCNN.weights)
-        (made / NCNN.graph).replace(args.out / NCNN.graph)
+        report["model_sha256"] = checksum(folder, NCNN)
+        write(report, folder, args.out, NCNN)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from checkpoint import description, foreign, state_dict
 from common.errors import ChainError, exit_with
-from common.files import replacing
 from safe_pickle.reader import Call, Refused
+from seals.ledger import brought
+from seals.products import product
 
 
 def _mapping(value: Any) -> dict[Any, Any] | None:
@@ -50,11 +51,11 @@ def convert(path: Path) -> dict[str, Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True, help="checkpoint to read")
+    parser.add_argument("--weights", type=brought, required=True, help="checkpoint to read")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     args = parser.parse_args()
     state = convert(args.weights)
-    with replacing(args.out) as temporary:
+    with product(args.out) as temporary:
         torch.save(state, temporary)
     print(f"{len(state)} tensors of {args.weights} are in {args.out}; use it with WEIGHTS=")
 

@@ -1,7 +1,6 @@
 """Up to 600 pairs under the likely mistakes of their input -> which setting the network wants."""
 
 import argparse
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from evaluation import diagnosis
 from evaluation.protocol import FOLDS, evaluate, pair_distances
 from inference import configuration
 from inference.embedding import to_unit_length
+from seals.ledger import made
 
 PAIRS = 600
 SHIFT, ZOOM = 4, 0.05
@@ -48,7 +48,7 @@ def moved(pixels: np.ndarray, shift: float = 0, zoom: float = 0) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     configuration.add_arguments(parser)
-    parser.add_argument("--labels", type=Path, required=True, help=".npy of the set")
+    parser.add_argument("--labels", type=made, required=True, help=".npy of the set")
     args = parser.parse_args()
 
     labels = np.load(args.labels, allow_pickle=False)

@@ -7,18 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import exit_with
-from common.files import write_json, write_npy
 from common.machine import here_and_now
 from common.shapes import VIEWS
 from dataset.crops import open_crops
 from inference import configuration
 from inference.embedding import embed, read_unique_index
+from seals.arrays import write_npy
+from seals.ledger import made
+from seals.products import write_json
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     configuration.add_arguments(parser)
-    parser.add_argument("--unique-index", type=Path, help=".npy (default: run every crop)")
+    parser.add_argument("--unique-index", type=made, help=".npy (default: run every crop)")
     parser.add_argument("--out", type=Path, required=True, help="embeddings .npy to write")
     parser.add_argument("--run", type=Path, required=True, help="JSON record to write")
     args = parser.parse_args()

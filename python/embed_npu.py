@@ -7,11 +7,12 @@ import numpy as np
 
 from ascend import input_files, output_files
 from common.errors import ChainError, exit_with
-from common.files import write_npy
-from common.records import read_json
 from common.shapes import VIEWS
 from dataset.crops import open_crops
 from inference.embedding import read_unique_index, to_unit_length
+from seals.arrays import write_npy
+from seals.ledger import made
+from seals.products import read_json
 
 
 def embeddings_of(outputs: np.ndarray, unique_index: np.ndarray) -> np.ndarray:
@@ -27,9 +28,9 @@ def embeddings_of(outputs: np.ndarray, unique_index: np.ndarray) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outputs", type=Path, required=True, help="folder that make infer left")
-    parser.add_argument("--run", type=Path, required=True, help="its JSON record")
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
-    parser.add_argument("--unique-index", type=Path, required=True, help=".npy of the set")
+    parser.add_argument("--run", type=made, required=True, help="its JSON record")
+    parser.add_argument("--crops", type=made, required=True, help="decoded set")
+    parser.add_argument("--unique-index", type=made, required=True, help=".npy of the set")
     parser.add_argument("--out", type=Path, required=True, help="embeddings .npy to write")
     args = parser.parse_args()
 

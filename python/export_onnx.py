@@ -15,14 +15,14 @@ from torch import nn
 
 import networks
 from checkpoint.state_dict import load_into
-from common.checksum import sha256
 from common.errors import exit_with
-from common.files import write_npy
 from common.shapes import SIDE
 from dataset import preprocessing
 from networks._blocks import L2Norm
 from onnx_graph import parity, store
 from reference import checkout
+from seals.arrays import write_npy
+from seals.ledger import brought, sha256_of
 
 INPUT, OUTPUT = "image", "output1"
 
@@ -52,7 +52,7 @@ def export(network: nn.Module, opset: int) -> onnx.ModelProto:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", required=True, help="network name")
-    parser.add_argument("--weights", type=Path, required=True, help="PyTorch checkpoint")
+    parser.add_argument("--weights", type=brought, required=True, help="PyTorch checkpoint")
     parser.add_argument("--opset", type=int, required=True, help="ONNX opset")
     parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
     parser.add_argument("--onnx", type=Path, required=True, help="ONNX file to write")
@@ -82,7 +82,7 @@ def main() -> None:
             "net": args.net,
             "dimension": str(store.dimension(model)),
             "checkpoint": args.weights.stem,
-            "weights_sha256": sha256(args.weights),
+            "weights_sha256": sha256_of(args.weights),
             "torch": torch.__version__,
             "opset": str(args.opset),
             "backbone": "reference" if args.backbone else "builtin",

@@ -7,8 +7,9 @@ import onnx
 from onnx import ModelProto, ValueInfoProto
 
 from common.errors import ChainError, exit_with
-from common.files import replacing
 from onnx_graph import store
+from seals.ledger import made
+from seals.products import product
 
 
 def fix_batch(model: ModelProto, batch_size: int) -> ModelProto:
@@ -41,12 +42,12 @@ def _is_static(value: ValueInfoProto) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--onnx", type=Path, required=True, help="ONNX with symbolic batch")
+    parser.add_argument("--onnx", type=made, required=True, help="ONNX with symbolic batch")
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
     args = parser.parse_args()
     fixed = fix_batch(store.load_graph(args.onnx), args.batch_size)
-    with replacing(args.out) as temporary:
+    with product(args.out, store.weight_files(fixed, args.out.parent)) as temporary:
         temporary.write_bytes(fixed.SerializeToString(deterministic=True))
         onnx.checker.check_model(str(temporary))
 

@@ -8,11 +8,12 @@ import numpy as np
 import onnx
 
 from common.errors import exit_with
-from common.files import write_json
 from fusion.folds import drop_identities, fold_norms_back, fold_norms_on, separate_slopes
 from fusion.graph import Graph, count
 from fusion.trunk import carry_shifts
 from onnx_graph import parity, store
+from seals.ledger import made
+from seals.products import write_json
 
 
 def fuse(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, object]]:
@@ -48,8 +49,8 @@ def fuse(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--onnx", type=Path, required=True, help="simplified ONNX file")
-    parser.add_argument("--baseline", type=Path, required=True, help="PyTorch's output, .npy")
+    parser.add_argument("--onnx", type=made, required=True, help="simplified ONNX file")
+    parser.add_argument("--baseline", type=made, required=True, help="PyTorch's output, .npy")
     parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
     parser.add_argument("--report", type=Path, required=True, help="JSON to write")

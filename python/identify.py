@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from collection.embeddings import Collection, Shard
 from common.errors import exit_with
-from common.files import replacing, write_json
+from common.files import replacing
 from common.machine import here_and_now, versions
 from evaluation.threshold_card import cosine
 from matching.approximate import approximate
@@ -24,6 +24,7 @@ from matching.identification import (
     same_pictures,
 )
 from matching.search import Nearest, exact
+from seals.products import write_json
 
 # Of matches written at a time.
 ROWS = 2**20

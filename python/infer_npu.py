@@ -8,20 +8,21 @@ import numpy as np
 
 from ascend import ais_bench, input_files, output_files, run_record
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from common.machine import here_and_now
 from dataset.crops import open_crops
 from dataset.preprocessing import of_record
 from inference.embedding import read_unique_index
+from seals.ledger import made
+from seals.products import write_json
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     run_record.add_arguments(parser)
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
+    parser.add_argument("--crops", type=made, required=True, help="decoded set")
     parser.add_argument("--outfmt", choices=output_files.FORMATS, default="NPY")
-    parser.add_argument("--unique-index", type=Path, help=".npy (default: run every crop)")
-    parser.add_argument("--inputs", type=Path, required=True, help="record of the input folder")
+    parser.add_argument("--unique-index", type=made, help=".npy (default: run every crop)")
+    parser.add_argument("--inputs", type=made, required=True, help="record of the input folder")
     parser.add_argument("--outputs", type=Path, required=True, help="folder to write")
     parser.add_argument("--run", type=Path, required=True, help="JSON record to write")
     args = parser.parse_args()
@@ -37,7 +38,9 @@ def main() -> None:
         raise ChainError(f"{len(stems)} inputs are too few for {len(args.devices)} devices.")
     folder = input_files.folder_of(args.inputs)
     form = of_record(model["preprocessing"])
+    # The first names the file at fault, the second finds the rest.
     input_files.check(folder, crops, which, form, model["aipp"])
+    made(str(folder))
 
     batches = math.ceil(len(stems) / args.batch_size)
     limit_s = ais_bench.limit_s(parity["wall_s"], parity["batch_ms"], batches, len(stems))

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 from common.errors import ChainError, exit_with
-from common.files import remove
+from common.files import remove, sync
 from dataset import image_header, photograph, verification_bin
 from dataset.pairs_file import find, read_pairs
 from dataset.text_file import name_below
 from faces import landmarks_file, photographs
+from seals.products import seal
 
 # Pictures that a message names; it says how many more there are.
 NAMED = 20
@@ -79,8 +80,10 @@ def main() -> None:
     fresh = args.out.with_name(f".{args.out.name}.new")
     try:
         verification_bin.write(fresh, encoded, [pair.same for pair in kept])
+        seal(args.out, fresh)
         # The same content keeps its time stamp, and all that was made from it.
         if not (args.out.is_file() and args.out.read_bytes() == fresh.read_bytes()):
+            sync(fresh)
             fresh.replace(args.out)
     finally:
         remove(fresh)

@@ -13,6 +13,7 @@ from skimage.data import lfw_subset
 from common.errors import exit_with
 from common.shapes import SIDE
 from dataset import verification_bin
+from seals.products import product
 
 FACES = 100  # lfw_subset holds 100 faces, then 100 patches that are none
 SEED = 112
@@ -56,7 +57,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--out", type=Path, required=True, help="verification .bin to write")
     args = parser.parse_args()
-    verification_bin.write(args.out, *demo_pairs(args.pairs))
+    with product(args.out) as temporary:
+        verification_bin.write(temporary, *demo_pairs(args.pairs))
 
 
 if __name__ == "__main__":

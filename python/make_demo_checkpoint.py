@@ -12,10 +12,11 @@ from torch import nn
 
 import networks
 from common.errors import exit_with
-from common.files import replacing
 from dataset import verification_bin
 from dataset.decode import decode
 from dataset.preprocessing import Preprocessing
+from seals.ledger import brought
+from seals.products import product
 
 SEED = 112
 STATISTICS_IMAGES = 32
@@ -64,7 +65,7 @@ def calibrate_statistics(network: nn.Module, images: torch.Tensor) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", required=True, help="network name")
-    parser.add_argument("--bin", type=Path, required=True, help="verification .bin with the images")
+    parser.add_argument("--bin", type=brought, required=True, help="verification .bin")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     args = parser.parse_args()
 
@@ -75,7 +76,7 @@ def main() -> None:
     network.to_empty(device="cpu")
     draw(network)
     calibrate_statistics(network, torch.from_numpy(Preprocessing().normalise(pixels)))
-    with replacing(args.out) as temporary:
+    with product(args.out) as temporary:
         torch.save(network.state_dict(), temporary)
 
 

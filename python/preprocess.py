@@ -9,14 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from common.checksum import sha256
 from common.errors import exit_with
-from common.files import replacing, write_npy
 from common.machine import usable_cpus
 from common.progress import progress
 from dataset import crop_store, verification_bin
 from dataset.crop_store import CHUNK
 from dataset.decode import decode
+from seals.arrays import write_npy
+from seals.ledger import brought, sha256_of
+from seals.products import product
 
 
 def preprocess(source: Path, crops: Path, unique_index: Path, labels: Path) -> None:
@@ -29,10 +30,10 @@ def preprocess(source: Path, crops: Path, unique_index: Path, labels: Path) -> N
     """
     pairs = verification_bin.read(source)
     first: list[int] = []
-    with replacing(crops) as temporary:
+    with product(crops) as temporary:
         blocks = progress(_blocks(pairs.images, source), -(-len(pairs.images) // CHUNK))
         crop_store.write(temporary, len(pairs.images), _compared(blocks, first))
-        crop_store.set_attributes(temporary, {"source_sha256": sha256(source)})
+        crop_store.set_attributes(temporary, {"source_sha256": sha256_of(source)})
     write_npy(unique_index, np.array(first))
     write_npy(labels, pairs.issame)
 
@@ -58,7 +59,7 @@ def _compared(blocks: Iterable[np.ndarray], first: list[int]) -> Iterator[np.nda
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", type=Path, required=True, help="verification .bin")
+    parser.add_argument("--bin", type=brought, required=True, help="verification .bin")
     parser.add_argument("--crops", type=Path, required=True, help="folder to write")
     parser.add_argument("--unique-index", type=Path, required=True, help=".npy to write")
     parser.add_argument("--labels", type=Path, required=True, help=".npy to write")

@@ -20,14 +20,15 @@ from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from common.machine import versions
 from dataset import preprocessing
 from engines.openvino import float_type
-from onnx_graph import flops, store
+from onnx_graph import derived, flops, store
 from onnx_graph.derived import OPENVINO_INT8, checksum
 from quantization import sensitivity
 from quantization.calibration import SEED, load, split
+from seals.ledger import brought, made
+from seals.products import write_json
 
 # Images that tell which layers lose most; the ranking settles with a few.
 RANKING = 8
@@ -121,9 +122,9 @@ def search(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--onnx", type=Path, required=True, help="ONNX file of batch size 1")
-    parser.add_argument("--data", type=Path, required=True, help="set to compare on (.bin)")
-    parser.add_argument("--calibration", type=Path, required=True, help="set to calibrate on")
+    parser.add_argument("--onnx", type=made, required=True, help="ONNX file of batch size 1")
+    parser.add_argument("--data", type=brought, required=True, help="set to compare on (.bin)")
+    parser.add_argument("--calibration", type=brought, required=True, help="set to calibrate on")
     parser.add_argument("--min-cosine", type=float, default=MIN_MEAN_COSINE, help="mean, to reach")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
@@ -192,9 +193,7 @@ def write(folder: Path, model: openvino.Model, report: dict[str, Any]) -> None:
         made = Path(name)
         openvino.save_model(model, str(made / OPENVINO_INT8.graph), compress_to_fp16=False)
         report["model_sha256"] = checksum(made, OPENVINO_INT8)
-        write_json(folder / OPENVINO_INT8.report, report)
-        (made / OPENVINO_INT8.weights).replace(folder / OPENVINO_INT8.weights)
-        (made / OPENVINO_INT8.graph).replace(folder / OPENVINO_INT8.graph)
+        derived.write(report, made, folder, OPENVINO_INT8)
 
 
 if __name__ == "__main__":

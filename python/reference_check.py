@@ -13,11 +13,12 @@ from torch import nn
 import networks
 from checkpoint.state_dict import load_into
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from dataset.crops import open_crops
 from dataset.preprocessing import Preprocessing
 from evaluation.protocol import FOLDS, evaluate, pair_distances
 from reference import checkout
+from seals.ledger import brought, made
+from seals.products import write_json
 
 COSINE = 0.99999
 PAIRS = 40  # spread over the set; at 2x20 img/s for the largest networks, some seconds
@@ -77,11 +78,11 @@ def compare_evaluations(folder: Path, embeddings: np.ndarray, issame: np.ndarray
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", required=True, help="network name")
-    parser.add_argument("--weights", type=Path, required=True, help="PyTorch checkpoint")
+    parser.add_argument("--weights", type=brought, required=True, help="PyTorch checkpoint")
     parser.add_argument("--reference", type=Path, required=True, help="patched checkout")
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
-    parser.add_argument("--labels", type=Path, required=True, help=".npy of the set")
-    parser.add_argument("--embeddings", type=Path, help=".npy of a whole run, if there is one")
+    parser.add_argument("--crops", type=made, required=True, help="decoded set")
+    parser.add_argument("--labels", type=made, required=True, help=".npy of the set")
+    parser.add_argument("--embeddings", type=made, help=".npy of a whole run, if there is one")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()
     issame = np.load(args.labels, allow_pickle=False)

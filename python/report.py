@@ -7,7 +7,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from common.errors import ChainError, exit_with
-from common.files import replacing
 from common.table import aligned
 from evaluation.published import figures
 from reporting import accuracy, drawing, headline, plots, speed
@@ -17,6 +16,7 @@ from reporting.configuration import Configuration
 from reporting.details import Facts, details
 from reporting.pairs import WrongPair, wrong_pairs
 from reporting.parity import parity
+from seals.products import product
 
 TEMPLATES = Path(__file__).with_name("reporting") / "templates"
 OPEN_PAIRS = 8
@@ -122,7 +122,7 @@ def main() -> None:
     }
     # Markdown first: report.html is what make looks at.
     for template, path in (("report.md.j2", args.markdown), ("report.html.j2", args.html)):
-        with replacing(path) as temporary:
+        with product(path) as temporary:
             temporary.write_bytes(render(template, **content).encode())
 
 

@@ -3,13 +3,14 @@
 import argparse
 from pathlib import Path
 
+from common import records
 from common.errors import ChainError, exit_with
 from common.files import replacing
-from common.records import read_json
 from evaluation.published import figures, published
 from reporting.scale_card import card
 from reporting.scale_page import filled
 from reporting.scale_tables import tables
+from seals.products import read_json
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
     parser.add_argument("--pages", type=Path, nargs="*", default=[], help="pages to fill in")
     parser.add_argument("--check", action="store_true", help="fail where a page is out of date")
     args = parser.parse_args()
-    known = read_json(args.figures)
+    known = records.read_json(args.figures)
     if args.perf:
         print(*card(read_json(args.perf), known, args.price), sep="\n")
     guide = figures()["guide"]

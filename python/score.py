@@ -1,25 +1,25 @@
 """Embeddings + labels -> accuracy.json."""
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from common.machine import versions
 from evaluation.metrics import measures
 from evaluation.outcome import load_embeddings
 from evaluation.protocol import FOLDS, evaluate, pair_distances, refuse_equal
 from evaluation.threshold_card import card
+from seals.ledger import made
+from seals.products import read_json, write_json
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--embeddings", type=Path, required=True, help=".npy of the run")
-    parser.add_argument("--run", type=Path, required=True, help="JSON record of the run")
-    parser.add_argument("--labels", type=Path, required=True, help=".npy of the set")
+    parser.add_argument("--embeddings", type=made, required=True, help=".npy of the run")
+    parser.add_argument("--run", type=made, required=True, help="JSON record of the run")
+    parser.add_argument("--labels", type=made, required=True, help=".npy of the set")
     parser.add_argument("--out", type=Path, required=True, help="accuracy JSON to write")
     args = parser.parse_args()
 
@@ -31,7 +31,7 @@ def main() -> None:
     distances = pair_distances(load_embeddings(args.embeddings, len(issame)))
     refuse_equal(distances, args.embeddings)
     result = evaluate(distances, issame)
-    run = json.loads(args.run.read_text(encoding="utf-8"))
+    run = read_json(args.run)
     run["versions"] |= versions("scikit-learn", "scipy", "numpy")
     scores = {
         "accuracy": float(result.accuracy.mean()),

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from common.errors import exit_with
-from common.records import read_json
 from reporting import guide_table, peers_table, set_table
 from reporting.card import card
 from reporting.terminal import fastest_lines, lines_of
+from seals.products import read_json
 
 DEMO = """
 The demo's weights are random and its pairs are made up: its accuracy checks the

@@ -9,8 +9,9 @@ import numpy as np
 import onnx
 
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from onnx_graph import parity, store
+from seals.ledger import made
+from seals.products import write_json
 
 
 def simplify(path: Path) -> onnx.ModelProto:
@@ -39,8 +40,8 @@ def _import_onnxsim() -> ModuleType:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--onnx", type=Path, required=True, help="ONNX file")
-    parser.add_argument("--baseline", type=Path, required=True, help="PyTorch's output, .npy")
+    parser.add_argument("--onnx", type=made, required=True, help="ONNX file")
+    parser.add_argument("--baseline", type=made, required=True, help="PyTorch's output, .npy")
     parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
     parser.add_argument("--parity", type=Path, required=True, help="JSON to write")

@@ -6,13 +6,13 @@ from typing import Any
 
 import engines
 from common.errors import ChainError, exit_with
-from common.files import write_json
 from common.machine import cpu_name, physical_cores, usable_cpus
 from common.progress import progress
 from dataset.crops import first_batch
 from inference import configuration
 from inference.disturbance import STEADY
 from inference.timing import measure
+from seals.products import write_json
 
 SECONDS = 2.0
 # What a setting must gain, in parts, to be preferred to a simpler one: less is noise.

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from common.errors import ChainError, exit_with
-from common.records import read_json
 from dataset.crop_store import Crops, Plain
 from dataset.photograph import read_crop
 from evaluation.outcome import Outcome, load_outcome
@@ -18,6 +17,7 @@ from faces.detector import Detector
 from faces.photographs import align
 from inference import configuration
 from inference.embedding import embed
+from seals.products import read_json
 
 
 def read_pair(a: Path, b: Path, model: Path | None) -> Crops:

@@ -11,13 +11,15 @@ import numpy as np
 
 from ascend import input_files
 from common.errors import ChainError, exit_with
-from common.files import remove, replacing, write_json
+from common.files import remove
 from common.machine import usable_cpus
 from common.progress import progress
 from common.shapes import VIEWS
 from dataset import preprocessing
 from dataset.crops import open_crops
 from dataset.preprocessing import Preprocessing
+from seals.ledger import made
+from seals.products import product, write_json
 
 # Crops that one process encodes at a time.
 CHUNK = 64
@@ -41,7 +43,7 @@ def write(crops: Path, which: np.ndarray, form: Preprocessing, aipp: bool, folde
             "free; make room, or use AIPP=1, which needs a quarter."
         )
     parts = [which[i : i + CHUNK] for i in range(0, len(which), CHUNK)]
-    with replacing(folder) as temporary:
+    with product(folder) as temporary:
         temporary.mkdir(mode=0o755)
         work = partial(_write_part, crops, form, aipp, temporary)
         # Fresh processes: what the parent's libraries hold in threads does not survive a fork.
@@ -67,8 +69,8 @@ def _write_part(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
-    parser.add_argument("--unique-index", type=Path, help=".npy (default: write every crop)")
+    parser.add_argument("--crops", type=made, required=True, help="decoded set")
+    parser.add_argument("--unique-index", type=made, help=".npy (default: write every crop)")
     parser.add_argument("--aipp", action="store_true", help="uint8 NHWC, for a model with AIPP")
     preprocessing.add_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="JSON to write; files: its stem")

@@ -81,7 +81,7 @@ scale: $(READY) $(RUN)_bs$(BS)/perf.json ## Nodes and hours, and at PRICE the co
 
 ##@ Looking at results
 
-.PHONY: report compare verify diagnose doctor
+.PHONY: report compare verify diagnose fsck doctor
 
 # Made anew each time: what lies in result/ is found by looking. After the results named with it.
 report: result/report.html ## All results as result/report.html and result/report.md
@@ -94,6 +94,8 @@ compare: | $(call needs,compare) ## Results A and B of one set: McNemar's test, 
 
 verify: ## Pictures A and B, aligned 112x112 or ALIGN=1: the same person?
 diagnose: ## A number that is not the expected one: colour order, normalisation, alignment
+fsck: ## Every product: is it still as its step wrote it? And what rot there is, with a remedy
+	@$(RUN_DOOR) python/fsck.py data model result
 doctor: ## Check all that ENGINE needs, with a remedy for each fault
 	@PY=$(call quote,$(PYTHON)) scripts/python.sh python/doctor.py --engine $(ENGINE) --parts $(CHAIN_PARTS) \
 		--python $(call quote,$(PY)) \
@@ -216,6 +218,7 @@ PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????
 PRODUCTS += model/demo_*.pth model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock
 PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/identify result/all_pairs result/report.html \
 	result/report.md result/log result/.stamp result/.lock
+PRODUCTS += $(foreach product,$(filter data/% model/% result/%,$(PRODUCTS)),$(dir $(product)).seal/$(notdir $(product)).json)
 DOWNLOADS := $(DOWNLOADABLE) {data,model}/.downloads.json {data,model}/.*.part* .venv LResNet LResNet.tmp-*
 
 clean: ## Remove what the chain built, keep downloads

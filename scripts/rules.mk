@@ -7,6 +7,15 @@ quote = '$(subst ','\'',$(1))'
 space := $(subst ,, )
 VARIABLES := $(patsubst %?=,%,$(filter %?=,$(subst $(space)?=,?= ,$(file <scripts/variables.mk))))
 
+# For the seals of what is made: this command, each word on a line of its own.
+define newline
+
+
+endef
+given = $(filter command environment,$(firstword $(origin $(1))))
+export MAKE_COMMAND_LINE := $(foreach goal,$(MAKECMDGOALS),$(goal)$(newline))$(foreach name,$(VARIABLES),$(if $(call \
+	given,$(name)),$(name)=$(value $(name))$(newline)))
+
 PY := $(if $(VENV),$(VENV)/bin/python,$(PYTHON))
 DETECTED_ENGINE :=
 DEFAULT_PRECISION :=

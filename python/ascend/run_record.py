@@ -1,7 +1,6 @@
 """The options of an ascend run, and the record of what produced its result."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ from ascend.toolkit import cann_version
 from common.checksum import sha256
 from common.errors import ChainError
 from common.machine import versions
-from common.records import read_json
 from dataset.crops import open_crops, set_name
+from seals.ledger import made
+from seals.products import read_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of everything that runs ais_bench to ``parser``."""
-    parser.add_argument("--om", type=Path, required=True, help="model, its records beside it")
+    parser.add_argument("--om", type=made, required=True, help="model, its records beside it")
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--devices", type=_devices, required=True, help="numbers, e.g. 0,1")
     parser.add_argument("--python", required=True, help="interpreter that has ais_bench")
@@ -49,10 +49,7 @@ def load_model_record(om: Path, batch_size: int) -> dict[str, Any]:
     Raises ``ChainError`` where it is missing, describes another file, or another batch size.
     """
     path = path_of(om)
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        raise ChainError(f"{path} is missing or damaged; remove {om} and run make again.") from None
+    record = read_json(path)
     if record["om_sha256"] != sha256(om):
         raise ChainError(f"{om} is not the file that {path} describes; remove it, run make again.")
     if record["batch_size"] != batch_size:

@@ -1,4 +1,4 @@
-"""Products appear whole or not at all: written under a temporary name, then moved into place."""
+"""Files appear whole or not at all: written under a temporary name, then moved into place."""
 
 import json
 import os
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+# Of a folder with more files than this the whole system is synced: each alone would take longer.
+_MANY = 256
 
 
 @contextmanager
@@ -23,6 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
     remove(temporary)
     try:
         yield temporary
+        sync(temporary)
         if temporary.is_dir() and path.exists():
             # A directory cannot be replaced in one step; the old one is moved aside first.
             old = path.with_name(f".{path.name}.old-{os.getpid()}")
@@ -32,8 +34,30 @@ def replacing(path: Path) -> Iterator[Path]:
             remove(old)
         else:
             os.replace(temporary, path)
+        _sync(path.parent)
     finally:
         remove(temporary)
+
+
+def sync(path: Path) -> None:
+    """Return once the content of the file or folder ``path`` is on the disk.
+
+    What is renamed before that can be found empty after a loss of power.
+    """
+    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    if len(files) > _MANY:
+        os.sync()
+        return
+    for file in files:
+        _sync(file)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def remove(path: Path) -> None:
@@ -44,13 +68,12 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def as_json(value: Any) -> str:
+    """Return ``value`` as indented JSON; NaN and infinity are refused with ``ValueError``."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON; NaN and infinity are refused with ``ValueError``."""
+    """Write ``value`` as ``as_json`` has it."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def write_npy(path: Path, array: np.ndarray) -> None:
-    """Write ``array`` in NumPy's .npy format, without pickled objects."""
-    with replacing(path) as temporary:
-        np.save(temporary, array, allow_pickle=False)
+        temporary.write_text(as_json(value), encoding="utf-8")

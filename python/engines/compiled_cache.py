@@ -2,39 +2,41 @@
 
 A runtime may key its cache by a file's name and time alone and trust what it finds there.
 Here a folder is named by a hash of the model itself, and a compiled file that is not, byte for
-byte, the one that was written is removed before the runtime sees it.
+byte, the one that was written there is removed before the runtime sees it.
 """
 
 import hashlib
-import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from common.checksum import sha256
-from common.files import remove, write_json
+from common.errors import ChainError
+from common.files import remove
+from seals.products import seal
+from seals.seal import check, place
 
 # Room for compiled models in one model folder, in bytes; the oldest go first.
 LIMIT = 2 << 30
-_SUMS = "sha256.json"
 
 
 @contextmanager
 def folder(model: Path, knobs: str) -> Iterator[Path]:
     """Yield the folder for ``model`` (graph file, with its .bin if there is one) and ``knobs``.
 
-    What the caller leaves in it is recorded when the caller is done.
+    What the caller leaves in it is sealed when the caller is done.
     """
     parts = [path for path in (model, model.with_suffix(".bin")) if path.exists()]
     key = "\n".join([knobs, *(sha256(part) for part in parts)])
     root = model.parent / ".cache"
     path = root / hashlib.sha256(key.encode()).hexdigest()[:16]
     path.mkdir(parents=True, exist_ok=True)
-    known = _verify(path)
+    known = [entry for entry in _entries(path) if _sound(entry)]
     yield path
-    found = {entry.name: known.get(entry.name) or sha256(entry) for entry in _entries(path)}
-    if found != known:
-        write_json(path / _SUMS, found)
+    for entry in _entries(path):
+        if entry not in known:
+            seal(entry, entry, kept=False)
     _trim(root, path)
 
 
@@ -42,20 +44,16 @@ def _entries(path: Path) -> list[Path]:
     return [entry for entry in path.iterdir() if entry.suffix == ".blob"]
 
 
-def _verify(path: Path) -> dict[str, str]:
-    """Remove what was not recorded as it is now; return the checksums of the rest."""
+def _sound(entry: Path) -> bool:
+    """Return whether ``entry`` is as it was written; it is removed where it is not."""
     try:
-        sums = json.loads((path / _SUMS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        sums = {}
-    valid = {}
-    for entry in _entries(path):
-        digest = sha256(entry)
-        if isinstance(sums, dict) and sums.get(entry.name) == digest:
-            valid[entry.name] = digest
-        else:
-            remove(entry)
-    return valid
+        check(entry)
+    except ChainError:
+        print(f"note: {entry} is not as it was written; it is compiled anew.", file=sys.stderr)
+        remove(entry)
+        remove(place(entry))
+        return False
+    return True
 
 
 def _trim(root: Path, keep: Path) -> None:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common.errors import ChainError
-from common.records import read_json
 from evaluation.metrics import judged_right, thresholds_of_pairs
 from evaluation.protocol import evaluate, pair_distances
+from seals.products import read_json
+from seals.seal import check
 
 
 class Outcome(NamedTuple):
@@ -58,11 +59,13 @@ def load_outcome(folder: Path, data: Path) -> Outcome:
         raise ChainError(
             f"{folder} is no folder; name a result's folder, such as those in result/."
         )
-    result = read_json(folder / "accuracy.json")
+    result = read_json(folder / "accuracy.json", moved=True)
     labels = data / f"{result['dataset']}_list.npy"
     for path in (folder / "embeddings.npy", labels):
         if not path.exists():
             raise ChainError(f"{path} is missing; run make accuracy for {folder.name} again.")
+    check(labels)
+    check(folder / "embeddings.npy", moved=True)
     issame = np.load(labels, allow_pickle=False)
     embeddings = load_embeddings(folder / "embeddings.npy", len(issame))
     distances = pair_distances(embeddings)

@@ -1,7 +1,6 @@
 """One configuration: its command line, its engine, and the record of what produced a result."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,20 @@ from dataset import preprocessing
 from dataset.crops import open_crops, set_name
 from dataset.preprocessing import Preprocessing
 from onnx_graph import derived, store
+from seals.ledger import made
+from seals.products import read_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that embedding and benchmark share to ``parser``."""
     add_engine_arguments(parser)
-    parser.add_argument("--crops", type=Path, required=True, help="decoded set")
+    parser.add_argument("--crops", type=made, required=True, help="decoded set")
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the model and all that says how it is run to ``parser``: what ``load_engine`` takes."""
     parser.add_argument(
-        "--model", type=Path, required=True, help="ONNX file of this batch size, or derived model"
+        "--model", type=made, required=True, help="ONNX file of this batch size, or derived model"
     )
     parser.add_argument("--engine", required=True, help="engine name")
     parser.add_argument("--precision", required=True, help="precision of the computation")
@@ -42,7 +43,7 @@ def _tuned(args: argparse.Namespace, mode: str) -> tuple[int | None, int | None]
     """Return threads and streams that ``make tune`` chose; what a person gives comes first."""
     if args.tuned is None or args.threads or args.streams:
         return args.threads, args.streams
-    tuned = json.loads(args.tuned.read_text(encoding="utf-8"))
+    tuned = read_json(args.tuned)
     if (tuned["cpu"], tuned["cpus"]) != (cpu_name(), usable_cpus()):
         raise ChainError(
             f"{args.tuned} was made on another machine ({tuned['cpus']} CPUs of {tuned['cpu']}); "

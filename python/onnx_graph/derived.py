@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from common.checksum import sha256
 from common.errors import ChainError
-from common.records import read_json
+from common.files import sync
+from seals.products import read_json, seal, write_json
 
 
 class Kind(NamedTuple):
@@ -67,3 +68,16 @@ def read(graph: Path) -> dict[str, Any]:
             f"remove {folder} and {kind.remake}."
         )
     return report
+
+
+def write(report: dict[str, Any], made: Path, folder: Path, kind: Kind) -> None:
+    """Move graph and weights from the folder ``made`` into ``folder``, with ``report``, sealed.
+
+    The graph comes last.
+    """
+    write_json(folder / kind.report, report)
+    sync(made)
+    parts = {kind.weights: made / kind.weights, kind.report: folder / kind.report}
+    seal(folder / kind.graph, made / kind.graph, parts)
+    (made / kind.weights).replace(folder / kind.weights)
+    (made / kind.graph).replace(folder / kind.graph)

@@ -17,6 +17,7 @@ from common.checksum import sha256
 from common.errors import ChainError
 from common.shapes import SIDE
 from dataset.preprocessing import CHANNELS
+from onnx_graph import store
 
 # BatchNormalization has had its present meaning since 7; beyond 21 nothing was tested.
 OPSETS = range(7, 22)
@@ -80,13 +81,7 @@ def load_tensors(path: Path, model: ModelProto) -> None:
 
 def checksum(path: Path, model: ModelProto) -> str:
     """Return a SHA-256 of the ONNX file ``path`` and of the files that hold its tensors."""
-    files = {
-        entry.value
-        for tensor in model.graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    sums = [sha256(path), *(sha256(path.parent / name) for name in sorted(files))]
+    sums = [sha256(path), *map(sha256, store.weight_files(model, path.parent))]
     # Of one file the sum itself, so that a person can compare it.
     return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 

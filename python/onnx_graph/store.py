@@ -16,7 +16,10 @@ import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, numpy_helper
 
+from common.checksum import sha256
 from common.files import remove, replacing
+from seals.products import product
+from seals.seal import Rotten, remedy
 
 # Tensors below this many bytes stay in the graph, where shape inference can see them.
 EXTERNAL_FROM = 1024
@@ -33,9 +36,10 @@ def publish(model: ModelProto, path: Path, weights: str, check: Callable[[Path],
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with replacing(path) as graph:
+        parts: list[Path] = []
+        with product(path, parts) as graph:
             with _locked(path.parent):
-                _move_out(model, path.parent, weights)
+                parts += _move_out(model, path.parent, weights)
                 graph.write_bytes(model.SerializeToString(deterministic=True))
             check(graph)
     finally:
@@ -85,7 +89,8 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _move_out(model: ModelProto, folder: Path, weights: str) -> None:
+def _move_out(model: ModelProto, folder: Path, weights: str) -> list[Path]:
+    """Write the large tensors of ``model`` to their file, unless it is there; return its path."""
     large = []
     for tensor in sorted(model.graph.initializer, key=lambda t: t.name):
         if tensor.data_location == TensorProto.EXTERNAL:
@@ -94,13 +99,15 @@ def _move_out(model: ModelProto, folder: Path, weights: str) -> None:
         if data.nbytes >= EXTERNAL_FROM:
             large.append((tensor, data.tobytes()))
     if not large:
-        return
+        return []
     digest = hashlib.sha256()
     for _, data in large:
         digest.update(data)
         digest.update(bytes(-len(data) % ALIGNMENT))
     name = f"{weights}_{digest.hexdigest()[:16]}.data"
-    if not (folder / name).exists():
+    if (folder / name).exists():
+        refuse_rotten_weights(folder / name)
+    else:
         with replacing(folder / name) as temporary, temporary.open("wb") as file:
             for _, data in large:
                 file.write(data)
@@ -115,6 +122,24 @@ def _move_out(model: ModelProto, folder: Path, weights: str) -> None:
             kept.external_data.add(key=key, value=str(value))
         tensor.CopyFrom(kept)
         offset += len(data) + -len(data) % ALIGNMENT
+    return [folder / name]
+
+
+def refuse_rotten_weights(path: Path) -> None:
+    """Raise ``ChainError`` where the weight file ``path`` is not what its name says."""
+    if not path.stem.endswith(f"_{sha256(path)[:16]}"):
+        raise Rotten(f"{path} is not as it was written; {remedy(path)}.")
+
+
+def weight_files(model: ModelProto, folder: Path) -> list[Path]:
+    """Return the files in ``folder`` that hold tensors of ``model``."""
+    names = {
+        entry.value
+        for tensor in model.graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return [folder / name for name in sorted(names)]
 
 
 def _remove_unused(folder: Path, weights: str) -> None:

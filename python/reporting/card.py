@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from common.records import read_json
+from seals.products import read_json
 
 WIDTH = 80
 LABEL = 12

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ChainError
-from common.records import read_json
 from evaluation.outcome import load_outcome
 from reporting.configuration import Configuration
+from seals.products import read_json
+from seals.seal import load
 
 # Keys that a record of either kind has: what they name is shown, so it must be there.
 _IDENTITY = (
@@ -65,15 +66,22 @@ def _order(c: Configuration) -> tuple:
 
 def _load(folder: Path, data: Path) -> Configuration:
     configuration = Configuration(folder)
+    sealed_in = set()
     for name in ("accuracy", "perf"):
         if not (folder / f"{name}.json").exists():
             continue
         try:
-            record = read_json(folder / f"{name}.json")
+            record = read_json(folder / f"{name}.json", moved=True)
             _check(record, folder / f"{name}.json")
             setattr(configuration, name, record)
+            sealed_in.add(Path(load(folder / f"{name}.json").name).parent.name)
         except ChainError as error:
             configuration.notes.append(str(error))
+    # A folder may be renamed; its files stay together.
+    if len(sealed_in) > 1:
+        configuration.accuracy = configuration.perf = None
+        named = " and ".join(sorted(sealed_in))
+        configuration.notes.append(f"its files were written in {named}; run make again")
     if configuration.accuracy is None and configuration.perf is None:
         return configuration
     if configuration.accuracy:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from common.records import read_json
 from common.table import aligned
 from evaluation.published import figures, published
 from reporting.card import SAME
+from seals.products import read_json
 
 HEADER = ["device", "batch", "data set", "accuracy", "fps"]
 NPU_HEADER = [

@@ -11,6 +11,7 @@ from common.errors import ChainError
 from dataset.crop_store import Crops
 from dataset.crops import SUFFIX, open_crops
 from reporting.configuration import Configuration
+from seals.seal import check
 
 SHOWN = 100
 QUALITY = 88  # JPEG: a crop is about 4 kB
@@ -68,6 +69,7 @@ def wrong_pairs(
 def _crops(c: Configuration, data: Path) -> tuple[Crops | None, str | None]:
     path = data / f"{c['dataset']}{SUFFIX}"
     try:
+        check(path)
         crops = open_crops(path)
         if crops.attrs["source_sha256"] != c["data_sha256"]:
             raise ChainError(f"{path} holds another set than the one measured")

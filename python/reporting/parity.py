@@ -5,11 +5,10 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from common.errors import ChainError
-from common.records import read_json
 from onnx_graph import store
 from reporting.cells import Cell, Table, number
 from reporting.configuration import Configuration
+from seals.products import read_json
 
 
 def parity(configurations: list[Configuration], model: Path) -> Table:
@@ -53,10 +52,11 @@ def _of_graphs(c: Configuration, model: Path) -> dict[str, dict[str, Any]]:
     for stage, record in (("sim", "parity"), ("fused", "fused")):
         try:
             source = store.metadata(store.load_graph(model / f"{stem}_{stage}.onnx"))
-            gates = read_json(model / f"{stem}_{record}.json")
-        except (ChainError, OSError, DecodeError):
-            continue  # the model is gone, and its parity with it
-        if source.get("weights_sha256") == c["weights_sha256"]:
+        except (OSError, DecodeError):
+            source = {}  # the model is gone, and its parity with it
+        path = model / f"{stem}_{record}.json"
+        if source.get("weights_sha256") == c["weights_sha256"] and path.exists():
+            gates = read_json(path)
             gates = {"fused": gates.get("parity", {})} if stage == "fused" else gates
             found |= {f"{store.origin(source)} and {name}": gate for name, gate in gates.items()}
     return found

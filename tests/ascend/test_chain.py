@@ -12,6 +12,7 @@ from evaluation.published import figures
 from reporting import guide_table, terminal
 from support.ascend import TOOLKIT, environment, make_interpreter
 from support.project import Project
+from support.sealing import seal
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +176,7 @@ def test_the_ratio_of_the_guides_network(tmp_path):
     perf["throughput"] = {"verdict": "steady"}
     (tmp_path / "perf.json").write_text(json.dumps(perf))
     (tmp_path / "accuracy.json").write_text(json.dumps(perf | {"accuracy": 0.9977}))
+    seal(tmp_path / "perf.json", tmp_path / "accuracy.json")
     guide = figures()["guide"]
     row = guide_table.npu_row(tmp_path, perf, guide)
     assert row[:4] == ["Ascend310P3", "16", "lfw", "0.9977"]

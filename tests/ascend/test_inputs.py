@@ -14,6 +14,7 @@ from dataset.crops import open_crops
 from dataset.preprocessing import Preprocessing
 from support.ascend import make_crops
 from support.project import expect_error, run_module
+from support.sealing import seal
 from support.steps import GUIDE
 
 COUNT = 70  # more than one process's share
@@ -29,6 +30,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     make_crops(folder / "crops", COUNT)
     np.save(folder / "unique.npy", UNIQUE_INDEX)
+    seal(folder / "unique.npy")
     (folder / "npu").mkdir()
     (folder / "npu" / "9999.bin").write_bytes(b"stale")
     arguments = ("--crops", folder / "crops", "--unique-index", folder / "unique.npy")

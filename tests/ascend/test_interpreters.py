@@ -22,6 +22,7 @@ from support.ascend import (
     setup,
 )
 from support.project import PYTHON, ROOT, run_module
+from support.sealing import copy
 
 VERSIONS = ["3.7", "3.8", "3.9", "3.10", "3.11"]
 
@@ -44,10 +45,9 @@ def host(monkeypatch):
 def test_a_set_is_run(python, host, made, tmp_path, monkeypatch, version):
     monkeypatch.setenv("FAKE_AIS_VERSION", version)
     shown, path = python
-    for name in ("m.onnx", "m.om", "m.om.json"):
-        (tmp_path / name).write_bytes((made / name).read_bytes())
-    for data in made.glob("*.data"):
-        (tmp_path / data.name).write_bytes(data.read_bytes())
+    copy(
+        [*(made / name for name in ("m.onnx", "m.om", "m.om.json")), *made.glob("*.data")], tmp_path
+    )
     tool = ("--om", tmp_path / "m.om", "--batch-size", BATCH, "--devices", "0,1", "--python", path)
     tool += ("--log", tmp_path / "log")
     parity = tmp_path / "m.om.parity.json"

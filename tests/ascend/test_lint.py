@@ -7,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from support.ascend import environment, make_model
 from support.project import expect_error, run_module
+from support.sealing import seal
 
 
 def write(path, *, opset=11, node="PRelu", slope=(6, 1, 1), batch=2, extra=()):
@@ -97,6 +98,7 @@ def test_om_refuses_before_atc(tmp_path, monkeypatch):
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     write(tmp_path / "m.onnx", node="Sin")
+    seal(tmp_path / "m.onnx")
     given = ("--onnx", tmp_path / "m.onnx", "--batch-size", 2, "--graph", "sim")
     files = ("--log", tmp_path / "log", "--out", tmp_path / "m.om")
     expect_error(run_module("build_om", *given, *files), "m.onnx is not for atc", "Sin")

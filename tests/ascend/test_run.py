@@ -16,6 +16,7 @@ from ascend import ais_bench, input_files, output_files
 from common.errors import ChainError
 from support.ascend import BATCH, COUNT, TOOLKIT, environment, infer
 from support.project import expect_error, run_module
+from support.sealing import copy, seal
 
 FOUR = "0:310P3 1:310P3 2:310P3 3:310P3"
 
@@ -219,6 +220,7 @@ def arguments(made, tmp_path, *more):
 
 def embed(made, tmp_path):
     np.save(tmp_path / "unique.npy", np.arange(COUNT))
+    seal(tmp_path / "unique.npy")
     given = ("--outputs", tmp_path / "out", "--run", tmp_path / "r.json", "--crops", made / "crops")
     more = ("--unique-index", tmp_path / "unique.npy", "--out", tmp_path / "e.npy")
     return run_module("embed_npu", *given, *more)
@@ -271,9 +273,9 @@ def test_perf_module(job, made, tmp_path):
 
 
 def test_a_model_that_its_record_does_not_describe(job, made, tmp_path):
-    for name in ("m.om", "m.om.json"):
-        (tmp_path / name).write_bytes((made / name).read_bytes())
+    copy((made / name for name in ("m.om", "m.om.json")), tmp_path)
     (tmp_path / "m.om").write_bytes(b"another")
+    seal(tmp_path / "m.om")
     more = ("--warmup", 1, "--loop", 1, "--out", tmp_path / "perf.json", "--om", tmp_path / "m.om")
     result = run_module("benchmark_npu", *arguments(made, tmp_path, *more))
     expect_error(result, "m.om is not the file that")

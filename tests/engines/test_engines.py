@@ -16,6 +16,7 @@ from dataset.decode import decode
 from dataset.preprocessing import Preprocessing
 from onnx_graph import store
 from support.project import expect_error
+from support.sealing import seal
 from support.steps import ENGINES, embed, export, fix
 
 
@@ -78,6 +79,7 @@ def test_repeated_pictures_are_run_once(ready: Path, tmp_path: Path, repeats: bo
     index = np.arange(40)
     index[[5, 39]] = 2, 30
     np.save(tmp_path / "unique.npy", index)
+    seal(tmp_path / "unique.npy")
     options = ("--unique-index", tmp_path / "unique.npy") if repeats else ()
     assert embed(ready, "openvino", 7, tmp_path, *options).returncode == 0
     values = np.load(tmp_path / "e.npy")
@@ -89,6 +91,7 @@ def test_repeated_pictures_are_run_once(ready: Path, tmp_path: Path, repeats: bo
 
 def test_repeats_of_another_set_are_refused(ready: Path, tmp_path: Path):
     np.save(tmp_path / "unique.npy", np.arange(39))
+    seal(tmp_path / "unique.npy")
     result = embed(ready, "openvino", 7, tmp_path, "--unique-index", tmp_path / "unique.npy")
     expect_error(result, "unique.npy", "is not of this decoded set")
 
@@ -161,6 +164,7 @@ def test_nan_embeddings_name_the_image(ready: Path, tmp_path: Path, engine: str)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
     store.set_metadata(model, Preprocessing().metadata())
     onnx.save(model, str(tmp_path / "nan.onnx"))
+    seal(tmp_path / "nan.onnx")
     result = embed(ready, engine, 4, tmp_path, model=tmp_path / "nan.onnx")
     expect_error(result, "image 0", "not finite")
     assert not (tmp_path / "e.npy").exists()

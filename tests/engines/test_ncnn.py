@@ -16,6 +16,7 @@ from convert_ncnn import convert
 from dataset import verification_bin
 from onnx_graph import derived, parity
 from support.project import Project, expect_error, run_module
+from support.sealing import seal
 from support.steps import embed
 
 
@@ -40,7 +41,8 @@ def load(folder: Path, **options: object) -> engines.Engine:
 
 
 def test_the_record_and_nothing_else_beside_it(made: Path):
-    assert sorted(p.name for p in made.iterdir()) == ["model.bin", "model.param", "ncnn.json"]
+    names = sorted(p.name for p in made.iterdir())
+    assert names == [".seal", "model.bin", "model.param", "ncnn.json"]
     report = derived.read(made / "model.param")
     assert report["parity"]["min_cosine"] > 0.99999
     assert report["parity"]["max_relative_error"] < 1e-4
@@ -98,6 +100,7 @@ def test_a_set_gives_the_other_engines_embeddings(made: Path, ready: Path, tmp_p
 def test_what_does_not_agree_with_pytorch_is_not_made(ready: Path, tmp_path: Path):
     baseline = np.load(ready / "baseline.npy")
     np.save(tmp_path / "other.npy", baseline[::-1])
+    seal(tmp_path / "other.npy")
     result = door(ready, tmp_path / "m_ncnn", tmp_path / "other.npy")
     expect_error(result, "ncnn's form of", "does not agree with PyTorch")
     assert not list((tmp_path / "m_ncnn").iterdir())
@@ -110,7 +113,7 @@ def test_a_changed_file_is_not_run(made: Path, ready: Path, tmp_path: Path):
     content[1000] ^= 1
     (folder / "model.bin").write_bytes(content)
     result = embed(ready, "ncnn", 7, tmp_path, model=folder / "model.param")
-    expect_error(result, "is not the model that", "ncnn.json describes", "run make again")
+    expect_error(result, "model.bin, a part of", "is not as it was written", "rm -rf")
     (folder / "model.param").write_text("7767517\n1 1\nNothing x 0 1 y\n")
     with pytest.raises(ChainError, match="cannot load"):
         load(folder, batch_size=1)

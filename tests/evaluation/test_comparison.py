@@ -10,6 +10,7 @@ from evaluation.comparison import compare
 from evaluation.outcome import load_outcome
 from support.project import expect_error, run_module
 from support.results import change, make_result, make_set
+from support.sealing import seal
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,7 @@ def test_mixed_up_files_and_missing_ones_are_refused(two, tmp_path):
     root, a, b = two
     mixed = make_result(root, batch_size=8, perf=False)
     np.save(mixed / "embeddings.npy", np.load(b / "embeddings.npy"))
+    seal(mixed / "embeddings.npy")
     arguments = ("--data", root / "data", "--out", tmp_path)
     expect_error(run_module("compare", "--a", a, "--b", mixed, *arguments), "do not belong")
     expect_error(run_module("compare", "--a", a, "--b", tmp_path, *arguments), "accuracy.json")

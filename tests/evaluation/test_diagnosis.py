@@ -8,6 +8,7 @@ import pytest
 from dataset.preprocessing import Preprocessing, parse
 from evaluation import diagnosis
 from support.project import Project, expect_error, run_module
+from support.sealing import seal
 
 GUIDE = Preprocessing()
 
@@ -46,6 +47,7 @@ def test_reading(separation: dict, words: str):
 
 def test_a_set_of_one_kind_is_refused(ready, tmp_path):
     np.save(tmp_path / "list.npy", np.ones(20, bool))
+    seal(tmp_path / "list.npy")
     arguments = ("--model", ready / "model_m_bs1_sim.onnx", "--crops", ready / "crops")
     engine = ("--engine", "onnxruntime", "--precision", "fp32", "--batch-size", 1)
     result = run_module("diagnose", *arguments, *engine, "--labels", tmp_path / "list.npy")

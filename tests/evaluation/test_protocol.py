@@ -8,6 +8,7 @@ import pytest
 
 from evaluation.protocol import THRESHOLDS, evaluate, pair_distances
 from support.project import expect_error, run_module
+from support.sealing import seal
 
 
 def test_equals_the_reference_bit_for_bit(shared: Path):
@@ -48,6 +49,7 @@ def scored(tmp_path: Path):
         np.save(tmp_path / "e.npy", embeddings)
         np.save(tmp_path / "l.npy", labels)
         (tmp_path / "run.json").write_text(json.dumps({"net": "x", "versions": {}}))
+        seal(*(tmp_path / name for name in ("e.npy", "l.npy", "run.json")))
         out = tmp_path / "accuracy.json"
         result = run_module(
             "score", "--embeddings", tmp_path / "e.npy", "--run", tmp_path / "run.json",

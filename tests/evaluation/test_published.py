@@ -6,6 +6,7 @@ import pytest
 
 from evaluation.published import figures
 from support.project import expect_error, run_module
+from support.sealing import seal
 
 FIGURES = figures()
 INTERVAL = {"low": 0.9, "high": 1.0}
@@ -19,6 +20,7 @@ def write(folder, name="accuracy.json", **fields):
     }  # fmt: skip
     path = folder / name
     path.write_text(json.dumps(record | fields))
+    seal(path)
     return path
 
 

@@ -21,6 +21,7 @@ from fuse_onnx import fuse
 from fusion.graph import count
 from make_demo_checkpoint import draw
 from support.project import expect_error, run_module
+from support.sealing import seal
 
 UNTOUCHED = {"rewritten": {}, "kept": {}}
 
@@ -222,6 +223,7 @@ def test_the_step_gates_and_reports(ready: Path, tmp_path: Path):
     assert result.returncode == 0
     assert "left as it is" in result.stderr
     np.save(tmp_path / "wrong.npy", np.load(ready / "baseline.npy")[::-1])
+    seal(tmp_path / "wrong.npy")
     (tmp_path / "f.onnx").unlink()
     expect_error(fuse_file(ready, tmp_path / "wrong.npy", tmp_path), "does not agree with PyTorch")
     assert not (tmp_path / "f.onnx").exists()

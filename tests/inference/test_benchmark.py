@@ -12,6 +12,7 @@ import pytest
 import engines
 from inference import timing
 from support.project import run_module
+from support.sealing import seal
 from support.steps import ENGINES
 
 
@@ -144,8 +145,10 @@ def test_the_table_shows_no_accuracy_of_another_model(tmp_path: Path):
     perf = common | {"model_sha256": "new", "throughput_fps": 10.0, "dataset": "lfw"}
     perf["throughput"] = {"verdict": "steady"}
     (tmp_path / "perf.json").write_text(json.dumps(perf))
+    seal(tmp_path / "perf.json")
     for model, shown in (("new", "0.9930"), ("old", "out of date")):
         accuracy = common | {"model_sha256": model, "accuracy": 0.993}
         (tmp_path / "accuracy.json").write_text(json.dumps(accuracy))
+        seal(tmp_path / "accuracy.json")
         table = run_module("show", "--table", "batches", tmp_path / "perf.json")
         assert shown in table.stdout

@@ -17,6 +17,7 @@ from dataset import verification_bin
 from engines import compiled_cache
 from inference.schedule import Busy, outputs
 from support.project import Project, expect_error, run_module
+from support.sealing import seal
 from support.steps import embed
 
 
@@ -91,6 +92,7 @@ def test_tune_writes_what_a_run_reads(ready: Path, tmp_path: Path):
     slower = tmp_path / "slower.json"
     halved = {m: chosen[m] | {"fps": chosen[m]["fps"] / 2} for m in ("latency", "throughput")}
     slower.write_text(json.dumps(chosen | halved | {"engine": "another"}))
+    seal(slower)
     said = run_module("show", "--table", "engines", slower, out).stdout.splitlines()
     fps = chosen["throughput"]["fps"]
     assert said[0] == (
@@ -100,6 +102,7 @@ def test_tune_writes_what_a_run_reads(ready: Path, tmp_path: Path):
 
     chosen["throughput"] |= {"streams": 1, "threads": 1}
     out.write_text(json.dumps(chosen))
+    seal(out)
     assert embed(ready, "openvino", 7, tmp_path, "--tuned", out).returncode == 0
     run = json.loads((tmp_path / "run.json").read_text())
     assert (run["streams"], run["threads"]) == (1, 1)
@@ -109,6 +112,7 @@ def test_tune_writes_what_a_run_reads(ready: Path, tmp_path: Path):
     assert json.loads((tmp_path / "run.json").read_text())["streams"] == 2
 
     out.write_text(json.dumps(chosen | {"cpus": 1000}))
+    seal(out)
     expect_error(embed(ready, "openvino", 7, tmp_path, "--tuned", out), "another machine")
 
 

@@ -10,6 +10,7 @@ from dataset import verification_bin
 from evaluation.protocol import pair_distances
 from support.project import PYTHON, Project, expect_error
 from support.results import change, result
+from support.sealing import seal
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,7 @@ def test_threshold_of_another_model_or_of_none_is_refused(built):
         expect_error(done, "accuracy.json is missing", "make accuracy")
     finally:
         path.write_bytes(kept)
+        seal(path)
 
 
 def test_several_sets_and_the_check(built):

@@ -15,6 +15,7 @@ from dataset import preprocessing
 from dataset.preprocessing import Preprocessing
 from onnx_graph import parity, store
 from support.project import expect_error, run_module
+from support.sealing import copy, seal
 from support.steps import export, fix, simplify
 
 
@@ -89,10 +90,11 @@ def test_metadata_names_what_made_it(models: Path):
 def test_the_gate_fails_the_target(models: Path, tmp_path: Path):
     for path in models.iterdir():
         if path.suffix in (".onnx", ".data", ".npy") and "_sim" not in path.name:
-            (tmp_path / path.name).write_bytes(path.read_bytes())
+            copy([path], tmp_path)
     baseline = np.load(tmp_path / "baseline.npy")
     baseline[1] += 1e-3 * np.random.default_rng(0).standard_normal(512)
     np.save(tmp_path / "baseline.npy", baseline)
+    seal(tmp_path / "baseline.npy")
     expect_error(simplify(tmp_path, 3), "does not agree with PyTorch", "model_m_bs3.onnx")
     assert not (tmp_path / "model_m_bs3_sim.onnx").exists()
     assert not (tmp_path / "model_m_bs3_parity.json").exists()
@@ -152,7 +154,7 @@ def test_unused_weight_files_go_and_used_ones_stay(tmp_path: Path):
 def test_a_failed_check_keeps_the_old_model(tmp_path: Path):
     old, new = np.zeros((64, 64), np.float32), np.ones((64, 64), np.float32)
     save(tmp_path, "a.onnx", old)
-    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
 
     def fail(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
@@ -160,4 +162,4 @@ def test_a_failed_check_keeps_the_old_model(tmp_path: Path):
 
     with pytest.raises(ChainError):
         save(tmp_path, "a.onnx", new, fail)
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before

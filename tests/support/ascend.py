@@ -19,6 +19,7 @@ from dataset import crop_store
 from dataset.preprocessing import Preprocessing
 from onnx_graph import store
 from support.project import ROOT, run_module
+from support.sealing import seal
 
 COUNT, BATCH = 9, 4  # 18 inputs: four batches of four, and one of two
 TOOLKIT = ROOT / "tests" / "fake_toolkit"
@@ -161,4 +162,5 @@ def make_crops(path: Path, count: int) -> np.ndarray:
     pixels = np.random.default_rng(1).integers(0, 256, (count, 3, 112, 112), np.uint8)
     crop_store.write(path, count, [pixels])
     crop_store.set_attributes(path, {"source_sha256": "0"})
+    seal(path)
     return pixels

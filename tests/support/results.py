@@ -12,6 +12,7 @@ import score
 from dataset import crop_store
 from inference.disturbance import judge
 from inference.timing import latency
+from support.sealing import forget, seal
 
 PAIRS = 40
 
@@ -24,6 +25,7 @@ def make_set(root: Path, pairs: int = PAIRS) -> None:
     crop_store.write(root / "data/faces_crops", 2 * pairs, [crops])
     crop_store.set_attributes(root / "data/faces_crops", {"source_sha256": "d" * 64})
     np.save(root / "data/faces_list.npy", np.arange(pairs) % 2 == 0)
+    seal(root / "data/faces_crops", root / "data/faces_list.npy")
 
 
 def make_result(
@@ -60,15 +62,18 @@ def make_result(
         held = {"set": "faces", "images": 30, "mean_cosine": 0.9961, "min_cosine": 0.9912}
         record["quantized"] = {"calibration": calibration, "held_out": held, "kept": []}
     (folder / "run.json").write_text(json.dumps(record))
+    seal(folder / "embeddings.npy", folder / "run.json")
     arguments = [
         "score.py", "--embeddings", folder / "embeddings.npy", "--run", folder / "run.json",
         "--labels", root / "data/faces_list.npy", "--out", folder / "accuracy.json",
     ]  # fmt: skip
     with mock.patch.object(sys, "argv", [*map(str, arguments)]):
         score.main()
+    forget()
     if perf:
         record |= performance(batch_size, faster, others)
         (folder / "perf.json").write_text(json.dumps(record))
+        seal(folder / "perf.json")
     return folder
 
 
@@ -102,6 +107,7 @@ def report(root: Path) -> None:
     """Write result/report.html and result/report.md below ``root``."""
     with mock.patch.object(sys, "argv", ["report.py", *map(str, report_arguments(root))]):
         report_door.main()
+    forget()
 
 
 def result(folder: Path, name: str = "accuracy") -> dict:
@@ -113,3 +119,4 @@ def change(path: Path, **fields: object) -> None:
     """Set ``fields`` of the JSON object in ``path``; None removes one."""
     value = json.loads(path.read_text()) | fields
     path.write_text(json.dumps({k: v for k, v in value.items() if v is not None}))
+    seal(path)
