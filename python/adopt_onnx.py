@@ -14,7 +14,7 @@ import onnxruntime
 from common.errors import ChainError, exit_with, reason
 from common.files import write_npy
 from dataset import preprocessing
-from onnx_graph import adoption, foreign, parity, store
+from onnx_graph import adoption, foreign, not_finite, parity, store
 
 
 def run_as_it_came(path: Path, image: str, output: str, batch: np.ndarray) -> np.ndarray:
@@ -77,9 +77,11 @@ def main() -> None:
     baseline = rows.reshape(len(rows), -1)
     lengths = np.linalg.norm(baseline, axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and lengths.all()):
+        layer = not_finite.first_layer(source, images)
+        where = f" from {layer} on" if layer else ""
         raise ChainError(
-            f"{args.source} gives values that are not finite, or only zeros; check MEAN=, SCALE= "
-            "and the file."
+            f"{args.source} gives values that are not finite{where}, too large, or only zeros; "
+            "check MEAN=, SCALE= and the file."
         )
     unit = parity.has_unit_length(baseline)
     baseline = baseline if unit else baseline / lengths
