@@ -266,7 +266,7 @@ DEMO = DATA=$(DEMO_DATA) WEIGHTS=$(DEMO_WEIGHTS)
 
 accuracy: ## Accuracy on DATA, or on each of DATASETS, at batch size BS
 ifeq ($(DATASETS),)
-accuracy: $(READY) $(RUN)_bs$(BS)/accuracy.json
+accuracy: $(READY) $(LABELS) $(RUN)_bs$(BS)/accuracy.json
 	@$(RUN_DOOR) python/show.py $(AND_CARD) $(RUN)_bs$(BS)/accuracy.json $(CHECKING:%=&& $(RUN_DOOR) % $(RUN)_bs$(BS)/accuracy.json)
 else
 SET_RESULTS := $(foreach set,$(DATASETS),$(call run_on,$(set))_bs$(BS)/accuracy.json)
@@ -279,7 +279,7 @@ endif
 AND_CARD := $(if $(filter perf,$(MAKECMDGOALS)),--no-card)
 CHECKING := $(if $(filter 1,$(CHECK)),python/check_accuracy.py)
 
-accuracy-all: $(READY) $(BATCHES:%=$(RUN)_bs%/accuracy.json) ## Accuracy at each of BATCHES
+accuracy-all: $(READY) $(LABELS) $(BATCHES:%=$(RUN)_bs%/accuracy.json) ## Accuracy at each of BATCHES
 	@$(RUN_DOOR) python/show.py $(BATCHES:%=$(RUN)_bs%/accuracy.json)
 
 perf: $(READY) $(RUN)_bs$(BS)/perf.json ## Throughput and latency at batch size BS, pure inference

@@ -13,7 +13,7 @@ import onnxruntime
 
 from common.errors import ChainError, exit_with, reason
 from dataset import preprocessing
-from onnx_graph import adoption, foreign, parity, store
+from onnx_graph import adoption, foreign, not_finite, parity, store
 from seals.arrays import write_npy
 from seals.ledger import brought
 
@@ -80,9 +80,11 @@ def main() -> None:
     baseline = rows.reshape(len(rows), -1)
     lengths = np.linalg.norm(baseline, axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and lengths.all()):
+        layer = not_finite.first_layer(source, images)
+        where = f" from {layer} on" if layer else ""
         raise ChainError(
-            f"{args.source} gives values that are not finite, or only zeros; check MEAN=, SCALE= "
-            "and the file."
+            f"{args.source} gives values that are not finite{where}, too large, or only zeros; "
+            "check MEAN=, SCALE= and the file."
         )
     unit = parity.has_unit_length(baseline)
     baseline = baseline if unit else baseline / lengths

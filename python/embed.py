@@ -6,15 +6,33 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import exit_with
+from common.errors import ChainError, exit_with
 from common.machine import here_and_now
 from common.shapes import VIEWS
 from dataset.crops import open_crops
 from inference import configuration
-from inference.embedding import embed, read_unique_index
+from inference.embedding import NotFinite, embed, read_unique_index
+from onnx_graph import not_finite
 from seals.arrays import write_npy
 from seals.ledger import made
 from seals.products import write_json
+
+
+def explained(error: NotFinite, args: argparse.Namespace, views: np.ndarray) -> ChainError:
+    """Return ``error`` with the layer where it begins for ``views``, its image's inputs.
+
+    Only an ONNX file tells that; where its layers are all finite, the engine's arithmetic is not.
+    """
+    layer = not_finite.first_layer(args.model, views) if args.model.suffix == ".onnx" else ""
+    what = str(error).rpartition(";")[0]
+    if layer:
+        return ChainError(f"{what} from its layer {layer} on; check the weights.")
+    if layer is None:
+        return ChainError(
+            f"{what} in ENGINE={args.engine} PRECISION={args.precision}, but is in ONNX "
+            "Runtime's fp32; choose another PRECISION= or ENGINE=."
+        )
+    return error
 
 
 def main() -> None:
@@ -31,7 +49,11 @@ def main() -> None:
     form = configuration.preprocessing_of(args.model)
     engine = configuration.load_engine(args, throughput=True)
     loaded = time.perf_counter()
-    embeddings, seconds = embed(engine, crops, unique_index, args.batch_size, form)
+    try:
+        embeddings, seconds = embed(engine, crops, unique_index, args.batch_size, form)
+    except NotFinite as error:
+        crop = form.normalise(crops[error.image : error.image + 1])
+        raise explained(error, args, np.concatenate([crop, crop[..., ::-1]])) from None
     wall = time.perf_counter() - loaded
     inferences = VIEWS * len(np.unique(unique_index))
     run = (

@@ -72,10 +72,11 @@ def main() -> None:
     images = torch.from_numpy(parity.images(form))
     with torch.inference_mode():
         baseline = network(images)
-        if not parity.has_unit_length(baseline.numpy()):
+        if torch.isfinite(baseline).all() and not parity.has_unit_length(baseline.numpy()):
             network = nn.Sequential(network, L2Norm()).eval()
             baseline = network(images)
     model = export(network, args.opset)
+    parity.refuse_useless(baseline.numpy(), model, images.numpy(), args.weights)
     store.set_metadata(
         model,
         {

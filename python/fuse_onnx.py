@@ -43,6 +43,9 @@ def fuse(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, object]]:
     if not any(rewritten.values()):
         report["untouched"] = "nothing in it is known to this rewrite"
         return model, report | {"after": before, "rewritten": {}, "kept": trunk.kept}
+    if graph.overflows():
+        report["untouched"] = "a rewritten weight would be beyond float32"
+        return model, report | {"after": before, "rewritten": {}, "kept": {}}
     report |= {"after": count(graph.nodes), "rewritten": rewritten, "kept": trunk.kept}
     return graph.finish(), report
 

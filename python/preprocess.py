@@ -15,6 +15,7 @@ from common.progress import progress
 from dataset import crop_store, verification_bin
 from dataset.crop_store import CHUNK
 from dataset.decode import decode
+from evaluation.protocol import refuse_repeats, refuse_unscorable
 from seals.arrays import write_npy
 from seals.ledger import brought, sha256_of
 from seals.products import product
@@ -25,14 +26,16 @@ def preprocess(source: Path, crops: Path, unique_index: Path, labels: Path) -> N
 
     ``crops`` becomes uint8 (2N, 3, 112, 112) in BGR and carries ``source_sha256``. ``unique_index``
     is int64 (2N,): for each crop the index of the first one with the same pixels. ``labels``
-    is bool (N,). Raises ``ChainError`` for a malformed file or image; no product is touched
-    then.
+    is bool (N,). Raises ``ChainError`` for a malformed file or image, and for a set that
+    the protocol cannot score; no product is touched then.
     """
     pairs = verification_bin.read(source)
     first: list[int] = []
     with product(crops) as temporary:
         blocks = progress(_blocks(pairs.images, source), -(-len(pairs.images) // CHUNK))
         crop_store.write(temporary, len(pairs.images), _compared(blocks, first))
+        refuse_unscorable(pairs.issame, source)
+        refuse_repeats(np.array(first), source)
         crop_store.set_attributes(temporary, {"source_sha256": sha256_of(source)})
     write_npy(unique_index, np.array(first))
     write_npy(labels, pairs.issame)

@@ -70,7 +70,8 @@ def embeddings(
 ) -> np.ndarray:
     """Return what ``model`` gives for ``images`` as float64 (N, D) rows of unit length.
 
-    Computed as ``ENGINE=openvino`` does in ``precision``.
+    Computed as ``ENGINE=openvino`` does in ``precision``. Raises ``ChainError`` where that gives no
+    embedding.
     """
     copy = model.clone()
     copy.reshape([BATCH, *images.shape[1:]])
@@ -81,7 +82,13 @@ def embeddings(
     padded = padded[np.arange(-(-len(images) // BATCH) * BATCH) % len(padded)]
     rows = [compiled(padded[k : k + BATCH])[0] for k in range(0, len(padded), BATCH)]
     values = np.concatenate(rows)[: len(images)].astype(np.float64)
-    return values / np.linalg.norm(values, axis=1, keepdims=True)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and lengths.all()):
+        raise ChainError(
+            f"the network's output in {precision} for an image of the set is not finite, or zero; "
+            "check the weights, or choose another PRECISION=."
+        )
+    return values / lengths
 
 
 def search(

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import ChainError, exit_with
+from common.errors import exit_with
 from common.machine import versions
 from evaluation.metrics import measures
-from evaluation.outcome import load_embeddings
-from evaluation.protocol import FOLDS, evaluate, pair_distances, refuse_equal
+from evaluation.outcome import distances_of, load_embeddings
+from evaluation.protocol import FOLDS, evaluate, refuse_equal, refuse_unscorable
 from evaluation.threshold_card import card
 from seals.ledger import made
 from seals.products import read_json, write_json
@@ -24,11 +24,8 @@ def main() -> None:
     args = parser.parse_args()
 
     issame = np.load(args.labels, allow_pickle=False)
-    if len(issame) < FOLDS:
-        raise ChainError(
-            f"{args.labels} has {len(issame)} pairs; {FOLDS} folds need at least {FOLDS}."
-        )
-    distances = pair_distances(load_embeddings(args.embeddings, len(issame)))
+    refuse_unscorable(issame, args.labels)
+    distances = distances_of(load_embeddings(args.embeddings, len(issame)), args.embeddings)
     refuse_equal(distances, args.embeddings)
     result = evaluate(distances, issame)
     run = read_json(args.run)

@@ -19,6 +19,7 @@ from safe_pickle.reader import Refused
 NESTED = ("state_dict", "model", "state_dict_backbone")
 LEVELS = 3  # at most; a hostile file may nest without end
 _PARALLEL = "module."  # DataParallel's prefix
+_VARIANCE = "running_var"  # of batch-norms
 _COUNTER = "num_batches_tracked"  # absent from old checkpoints and unused in evaluation
 
 
@@ -106,7 +107,8 @@ def load_into(network: nn.Module, path: Path, name: str) -> None:
     """Load ``path`` into ``network`` (built on any device, ``meta`` included); sets eval mode.
 
     ``name`` is the network's, for messages. Raises ``ChainError`` naming the network that the
-    checkpoint is of, or the first missing and unexpected entries and the first of another shape.
+    checkpoint is of, or the first missing and unexpected entries and the first of another shape;
+    and for variances below zero.
     """
     state = read(path)
     expected = network.state_dict()
@@ -133,6 +135,9 @@ def load_into(network: nn.Module, path: Path, name: str) -> None:
             f"{path} is not a checkpoint of {name} ({'; '.join(faults)}); "
             "give the NET= that it was trained with."
         )
+    for key, tensor in state.items():
+        if key.endswith(_VARIANCE) and (tensor < 0).any():
+            raise ChainError(f"{path}: {key} has variances below zero; get a fresh copy.")
     network.load_state_dict(state, assign=True)
     network.eval()
 

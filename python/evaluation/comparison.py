@@ -7,7 +7,7 @@ from scipy import stats
 
 from common.errors import ChainError
 from evaluation.metrics import LEVEL, mean_interval
-from evaluation.outcome import Outcome
+from evaluation.outcome import BLOCK, Outcome
 
 SIGNIFICANT = 0.05
 
@@ -61,7 +61,10 @@ def compare(a: Outcome, b: Outcome) -> dict[str, Any]:
 def _cosine(a: Outcome, b: Outcome) -> dict[str, float] | None:
     if a.result["weights_sha256"] != b.result["weights_sha256"]:
         return None
-    cosine = (a.embeddings.astype(np.float64) * b.embeddings).sum(axis=1)
+    parts = [slice(k, k + BLOCK) for k in range(0, len(a.embeddings), BLOCK)]
+    cosine = np.concatenate(
+        [(a.embeddings[p].astype(np.float64) * b.embeddings[p]).sum(axis=1) for p in parts]
+    )
     worst = int(cosine.argmin())
     return {"mean": float(cosine.mean()), "min": float(cosine[worst]), "worst_image": worst}
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import KFold
 
 from common.errors import ChainError
 
@@ -30,6 +29,62 @@ class Evaluation(NamedTuple):
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:
     """Return the squared Euclidean distance of rows 2k and 2k+1: (2N, D) -> (N,), same dtype."""
     return np.square(embeddings[0::2] - embeddings[1::2]).sum(axis=1)
+
+
+def fold_slices(pairs: int, folds: int = FOLDS) -> list[slice]:
+    """Return the pairs of each fold, one after the other and as many in each as in the others.
+
+    The first ones have one more where the number does not divide (scikit-learn's ``KFold``).
+    """
+    ends = np.cumsum([pairs // folds + (k < pairs % folds) for k in range(folds)]).tolist()
+    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def refuse_unscorable(issame: np.ndarray, source: Path) -> None:
+    """Raise ``ChainError`` where the protocol has no threshold to choose for ``issame``, bool (N,).
+
+    That is with fewer pairs than folds, and where the nine folds that choose one have pairs of one
+    kind alone: any threshold at the end of the scale is then the best. ``source`` has the labels.
+    """
+    pairs, same = len(issame), int(issame.sum())
+    if pairs < FOLDS:
+        raise ChainError(
+            f"{source} has {pairs} pairs; the protocol's {FOLDS} folds need {FOLDS} or more."
+        )
+    if same in (0, pairs):
+        kind = "the same person" if same else "different persons"
+        raise ChainError(
+            f"{source}: all {pairs} pairs are of {kind}, so that there is no threshold to choose; "
+            "give a set with pairs of both kinds."
+        )
+    for fold in fold_slices(pairs):
+        inside, size = int(issame[fold].sum()), fold.stop - fold.start
+        if inside == same or size - inside == pairs - same:
+            kind = "the same person" if inside == same else "different persons"
+            raise ChainError(
+                f"{source}: all pairs of {kind} are among pairs {fold.start} to {fold.stop - 1}, "
+                "one fold, for which the others have no threshold to choose; mix the pairs."
+            )
+
+
+def refuse_repeats(unique_index: np.ndarray, source: Path) -> None:
+    """Raise ``ChainError`` where the pairs of a set are of too few different pictures.
+
+    ``unique_index``, int (2N,), names for each picture the first one of the same pixels.
+    """
+    pairs = np.sort(unique_index.reshape(-1, 2), axis=1)
+    alike = int((pairs[:, 0] == pairs[:, 1]).sum())
+    if 2 * alike > len(pairs):
+        raise ChainError(
+            f"{source}: {alike} of {len(pairs)} pairs show one picture twice, whose distance is 0 "
+            "for any network; give a set of different pictures."
+        )
+    different = len(np.unique(pairs, axis=0))
+    if different < FOLDS:
+        raise ChainError(
+            f"{source}: only {different} of its {len(pairs)} pairs are different, the others "
+            f"repeat them; the protocol's {FOLDS} folds need {FOLDS} or more."
+        )
 
 
 def refuse_equal(distances: np.ndarray, source: Path) -> None:
@@ -59,18 +114,17 @@ def evaluate(distances: np.ndarray, issame: np.ndarray, folds: int = FOLDS) -> E
     count = len(thresholds)
 
     def predicted_same(of_kind: np.ndarray) -> np.ndarray:
-        return np.bincount(first[of_kind], minlength=count + 1)[:count].cumsum()
+        return np.bincount(of_kind, minlength=count + 1)[:count].cumsum()
 
     issame = np.asarray(issame, bool)
     true_positives = np.empty((folds, count))
     false_positives = np.empty((folds, count))
     same, size = np.empty(folds), np.empty(folds)
-    for k, (_, test) in enumerate(KFold(folds, shuffle=False).split(first)):
-        inside = np.zeros(len(first), bool)
-        inside[test] = True
-        true_positives[k] = predicted_same(inside & issame)
-        false_positives[k] = predicted_same(inside & ~issame)
-        same[k], size[k] = issame[test].sum(), len(test)
+    for k, test in enumerate(fold_slices(len(first), folds)):
+        inside = issame[test]
+        true_positives[k] = predicted_same(first[test][inside])
+        false_positives[k] = predicted_same(first[test][~inside])
+        same[k], size[k] = inside.sum(), len(inside)
 
     different = size - same
     correct = true_positives + different[:, None] - false_positives

@@ -123,6 +123,11 @@ class Graph:
         """Put ``made`` behind ``node`` in the order of execution."""
         self.nodes.insert(self.nodes.index(node) + 1, made)
 
+    def overflows(self) -> bool:
+        """Tell whether a constant that a rewrite made is not finite in float32."""
+        with np.errstate(over="ignore"):
+            return not all(np.isfinite(v.astype(np.float32)).all() for v in self._made.values())
+
     def finish(self) -> ModelProto:
         """Return the model with the nodes as they are now, unused constants left out."""
         result = ModelProto()

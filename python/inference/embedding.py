@@ -20,6 +20,14 @@ from inference.schedule import Busy, outputs
 AnyBatch = TypeVar("AnyBatch", bound=Batch)
 
 
+class NotFinite(ChainError):
+    """The output for ``image``, a number as its batch has it, is not finite."""
+
+    def __init__(self, sentence: str, image: int = -1) -> None:  # as it is unpickled: alone
+        super().__init__(sentence)
+        self.image = image
+
+
 def read_unique_index(path: Path | None, images: int) -> np.ndarray:
     """Return for each of ``images`` crops the first one of the same pixels, int (images,).
 
@@ -36,11 +44,17 @@ def read_unique_index(path: Path | None, images: int) -> np.ndarray:
 def lengths(sums: np.ndarray, names: Sequence[object]) -> np.ndarray:
     """Return the length of each row of ``sums``, float32 (n, D), as (n, 1).
 
-    ``names`` are the n images that they are of; ``ChainError`` names one of length zero.
+    ``names`` are the n images that they are of; ``ChainError`` names one whose length is zero or
+    beyond float32.
     """
     found = np.linalg.norm(sums, axis=1, keepdims=True)
-    if not found.all():
-        raise ChainError(f"image {names[int(found.argmin())]} has an embedding of length zero.")
+    bad = ~((found > 0) & np.isfinite(found)).ravel()
+    if bad.any():
+        k = int(bad.argmax())
+        raise ChainError(
+            f"image {names[k]} has an embedding of length {found[k, 0]:g}, which has no direction; "
+            "check the weights and the precision."
+        )
     return found
 
 
@@ -57,7 +71,7 @@ def answered(
 ) -> Iterator[tuple[AnyBatch, np.ndarray]]:
     """Yield each of ``batches`` and the network's output for its rows, float32 (n, D), in order.
 
-    ``ChainError`` where an output is not finite; ``name`` says what a row of a batch shows.
+    ``NotFinite`` where an output is not; ``name`` says what a row of a batch shows.
     """
     # The batches that the engine has not answered yet.
     waiting: deque[AnyBatch] = deque()
@@ -72,9 +86,11 @@ def answered(
         output = output[: len(batch.images)]
         bad = ~np.isfinite(output).all(axis=1)
         if bad.any():
-            raise ChainError(
-                f"the network's output for image {name(batch, int(bad.argmax()))} is not finite; "
-                "check the weights and the precision."
+            k = int(bad.argmax())
+            raise NotFinite(
+                f"the network's output for image {name(batch, k)} is not finite; check the weights "
+                "and the precision.",
+                int(batch.images[k]),
             )
         yield batch, output
 
@@ -91,8 +107,8 @@ def embed(
     An embedding is the L2-normalised sum of the network's output for the crop and for its
     mirror image, as the reference protocol has it. ``unique_index``, int (images,), names for
     each crop the first one of the same pixels: only those are run. ``form`` is what the network
-    expects of its input. Raises ``ChainError`` naming
-    the image where the network's output is not finite.
+    expects of its input. Raises ``NotFinite`` naming
+    the image where the network's output is not, ``ChainError`` where the sum has no direction.
     """
     sums = np.empty((0, 0), np.float32)
     which = np.unique(unique_index)

@@ -61,10 +61,11 @@ def check_files(path: Path, model: ModelProto) -> None:
 def load_tensors(path: Path, model: ModelProto) -> None:
     """Bring the tensors that ``model``, read from ``path``, keeps in other files into it.
 
-    ``check_files`` has been content. Raises ``ChainError`` where one is damaged or has values that
-    are not finite.
+    ``check_files`` has been content. Raises ``ChainError`` where one is damaged, has values that
+    are not finite, or holds variances below zero.
     """
     onnx.load_external_data_for_model(model, str(path.parent))
+    variances = {n.input[4] for n in model.graph.node if n.op_type == "BatchNormalization"}
     for tensor in _tensors(model):
         try:
             values = numpy_helper.to_array(tensor)
@@ -76,6 +77,10 @@ def load_tensors(path: Path, model: ModelProto) -> None:
             raise ChainError(
                 f"{path}: the tensor {tensor.name} has values that are not finite; get a fresh "
                 "copy."
+            )
+        if tensor.name in variances and (values < 0).any():
+            raise ChainError(
+                f"{path}: the tensor {tensor.name} has variances below zero; get a fresh copy."
             )
 
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from onnx import ModelProto
 
 from common.errors import ChainError
 from common.shapes import SIDE
 from dataset import preprocessing
 from dataset.preprocessing import Preprocessing
-from onnx_graph import store
+from onnx_graph import not_finite, store
 
 MIN_COSINE = 0.99999
 MAX_RELATIVE_ERROR = 1e-4
@@ -43,6 +44,21 @@ def compare(baseline: np.ndarray, output: np.ndarray) -> dict[str, float]:
         "min_cosine": float(cosine.min()),
         "max_relative_error": float((np.linalg.norm(a - b, axis=1) / norms).max()),
     }
+
+
+def refuse_useless(output: np.ndarray, model: ModelProto, images: np.ndarray, source: Path) -> None:
+    """Raise ``ChainError`` unless ``output``, (N, D), has unit length: what ``source`` gives.
+
+    ``model`` is that network as ONNX, for naming the layer where it goes wrong for ``images``.
+    """
+    if has_unit_length(output):
+        return
+    layer = not_finite.first_layer(model, images)
+    where = f" from {layer} on" if layer else ""
+    raise ChainError(
+        f"{source} gives no embeddings: values are infinite or not a number{where}, because "
+        "weights are too large or an output is zero; get a fresh copy."
+    )
 
 
 def has_unit_length(output: np.ndarray) -> bool:
@@ -79,8 +95,14 @@ def check(
     """Compare ``output``, (B, D) for ``images`` repeated, with ``baseline``, float32 (4, D).
 
     Returns what ``compare`` does. Raises ``ChainError`` naming ``stage``, of a file with this
-    ``metadata``, where the cosine is below 0.99999 or the relative error above 1e-4 for any row.
+    ``metadata``, where an output is not finite, the cosine is below 0.99999 or the relative error
+    above 1e-4 for any row.
     """
+    if not np.isfinite(output).all():
+        raise ChainError(
+            f"{stage} gives values that are not finite, unlike {store.origin(metadata)}: weights "
+            "or values between layers are near the end of float32; get a fresh copy of the weights."
+        )
     result = compare(baseline[np.arange(len(output)) % IMAGES], output)
     # Written so that NaN fails too.
     if not (

@@ -94,6 +94,10 @@ def accuracy_fields(result: dict[str, Any]) -> list[str]:
         behind = count(best["false_accepts"], best["different"])
         at = f"{best['far']:.0e}".replace("e-0", "e-")
         lines += field("", f"TAR {best['tar']:.2%} at FAR {at} ({behind}), EER {result['eer']:.2%}")
+    accepted = point["false_accepts"] + point["same"] - point["false_rejects"]
+    if accepted in (0, point["same"] + point["different"]):
+        verb = "accepts" if accepted else "refuses"
+        lines += field("note", f"the threshold {verb} every pair: nobody is told apart by it")
     if "quantized" in result:
         lines += field("int8", calibration(result["quantized"]["calibration"]))
     return lines

@@ -52,12 +52,13 @@ def test_pixels_of_the_real_set(shared: Path, tmp_path: Path):
 def test_channels_stay_bgr_and_repeats_are_found(tmp_path: Path):
     blue, red = np.zeros((2, 112, 112, 3), np.uint8)
     blue[..., 0], red[..., 2] = 255, 255
-    value = ([png(blue), png(red), png(red), png(blue)], [False, False])
+    others = [jpeg(shade) for shade in range(0, 180, 10)]
+    value = ([png(blue), png(red), png(red), png(blue), *others], [True, False] * 5 + [True])
     assert preprocess(dump(tmp_path / "s.bin", value), tmp_path).returncode == 0
     crops = open_crops(tmp_path / "crops")[:]
     assert crops[0, :, 0, 0].tolist() == [255, 0, 0]
     assert crops[1, :, 0, 0].tolist() == [0, 0, 255]
-    assert np.load(tmp_path / "unique.npy").tolist() == [0, 1, 1, 0]
+    assert np.load(tmp_path / "unique.npy").tolist() == [0, 1, 1, 0, *range(4, 22)]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,31 @@ GOOD = [jpeg(1)] * 4
 def test_malformed_sets(tmp_path: Path, value: object, fragments: list[str]):
     source = dump(tmp_path / "bad.bin", value)
     expect_error(preprocess(source, tmp_path), str(source), *fragments)
+
+
+MANY = [jpeg(shade) for shade in range(0, 240, 6)]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "fragment"),
+    [
+        (MANY[:18], [True, False] * 4 + [True], "has 9 pairs; the protocol's 10 folds need 10"),
+        (MANY, [True] * 20, "all 20 pairs are of the same person"),
+        (MANY, [False] * 20, "all 20 pairs are of different persons"),
+        (MANY, [False] * 18 + [True] * 2, "same person are among pairs 18 to 19, one fold"),
+        (MANY[:1] * 80, [True, False] * 20, "40 of 40 pairs show one picture twice"),
+        (MANY[:2] * 40, [True, False] * 20, "only 1 of its 40 pairs are different"),
+        # The order within a pair is no difference.
+        (
+            (MANY[:18] + MANY[17::-1]) * 2,
+            [True, False] * 18,
+            "only 9 of its 36 pairs",
+        ),
+    ],
+)
+def test_sets_that_no_network_can_be_scored_on(tmp_path: Path, images, labels, fragment):
+    source = dump(tmp_path / "bad.bin", (images, labels))
+    expect_error(preprocess(source, tmp_path), str(source), fragment)
 
 
 def test_not_a_pickle(tmp_path: Path):

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import ChainError
+from evaluation import outcome
 from evaluation.protocol import THRESHOLDS, evaluate, pair_distances
 from support.project import expect_error, run_module
 from support.sealing import seal
@@ -76,23 +78,43 @@ def test_score_of_perfect_embeddings(scored):
     assert result["net"] == "x"
 
 
-def test_score_where_all_pairs_are_of_one_kind_has_no_auc(scored):
-    _, result = scored(unit(40), np.ones(20, bool))
-    assert result["auc"] is None
+MIXED = np.arange(20) % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "fragment"),
+    [
+        (np.ones(20, bool), "all 20 pairs are of the same person"),
+        (np.zeros(20, bool), "all 20 pairs are of different persons"),
+        # The nine folds that choose a threshold for the second one see no pair of one person.
+        (np.isin(np.arange(20), [2, 3]), "are among pairs 2 to 3"),
+        (np.arange(9) % 2 == 0, "9 pairs; the protocol's 10 folds"),
+    ],
+)
+def test_labels_that_leave_no_threshold_to_choose(scored, labels, fragment):
+    expect_error(scored(unit(2 * len(labels)), labels)[0], "l.npy", fragment)
 
 
 def test_embeddings_of_a_partial_run_are_refused(scored):
-    expect_error(scored(unit(38), np.ones(20, bool))[0], "e.npy", "20 pairs")
+    expect_error(scored(unit(38), MIXED)[0], "e.npy", "20 pairs")
+
+
+@pytest.mark.parametrize("block", [2, 6, 1 << 14])
+def test_distances_do_not_depend_on_the_blocks_that_are_read(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(outcome, "BLOCK", block)
+    embeddings = unit(40)
+    np.save(tmp_path / "e.npy", embeddings)
+    found = outcome.distances_of(outcome.load_embeddings(tmp_path / "e.npy", 20), tmp_path)
+    assert found.tobytes() == pair_distances(embeddings).tobytes()
+    embeddings[33] *= 1.01
+    with pytest.raises(ChainError, match="image 33 is not finite or not of unit length"):
+        outcome.distances_of(embeddings, tmp_path)
 
 
 def test_nan_embeddings_are_refused(scored):
     embeddings = unit(40)
     embeddings[7, 3] = np.nan
-    expect_error(scored(embeddings, np.ones(20, bool))[0], "image 7", "not finite")
-
-
-def test_too_few_pairs(scored):
-    expect_error(scored(unit(18), np.ones(9, bool))[0], "9 pairs", "10 folds")
+    expect_error(scored(embeddings, MIXED)[0], "image 7", "not finite")
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-5])

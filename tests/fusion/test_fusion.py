@@ -135,6 +135,18 @@ def test_a_near_zero_keeps_its_norm(weight, bias, left: int):
     assert ("near zero" in str(report["kept"])) == (left == 2)
 
 
+def test_a_weight_that_would_overflow_leaves_the_graph_as_it_is():
+    weights = constants(w=np.full((4, 4, 1, 1), 1e37), s=[100] * 4, b=[0] * 4, m=[0] * 4, v=[1] * 4)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("BatchNormalization", ["a", "s", "b", "m", "v"], ["y"]),
+    ]
+    model = build(nodes, weights, {"y": [2, 4, 8, 8]})
+    fused, report = fuse(model)
+    assert fused is model and report["after"] == report["before"]
+    assert "beyond float32" in report["untouched"]
+
+
 def test_a_sum_that_is_an_output_is_not_shifted():
     model = trunk(np.ones(4), np.ones(4), outputs=("t", "y"))
     fused, _ = fuse(model)

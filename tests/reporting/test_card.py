@@ -41,6 +41,19 @@ def test_the_figures_are_those_of_the_records(folder):
     assert lines[-1] == "next        make report"
 
 
+@pytest.mark.parametrize(
+    ("accepts", "rejects", "verb"), [(0, 60, "refuses"), (60, 0, "accepts"), (0, 59, None)]
+)
+def test_a_threshold_that_tells_nobody_apart_is_said(folder, accepts, rejects, verb):
+    point = result(folder)["operating_point"]
+    assert "every pair" not in "\n".join(card(folder))
+    point |= {"false_accepts": accepts, "false_rejects": rejects}
+    change(folder / "accuracy.json", operating_point=point)
+    said = [line for line in card(folder) if "every pair" in line]
+    expected = [f"note        the threshold {verb} every pair: nobody is told apart by it"]
+    assert said == (expected if verb else [])
+
+
 def test_what_is_missing_comes_next(folder):
     (folder / "perf.json").unlink()
     assert card(folder)[-1] == "next        make perf, with the same variables"
