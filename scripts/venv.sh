@@ -13,12 +13,14 @@ if ! "$python" -c "import sys; sys.exit(not (3, $low) <= sys.version_info[:2] <=
     fail "PYTHON=$python is not Python 3.$low to 3.$high (the pinned packages have no wheels for others); name one with PYTHON=."
 fi
 # Parts are installed one at a time, also under make -j.
-mkdir -p "$venv"
+mkdir -p "$venv" 2>/dev/null && [ -w "$venv" ] ||
+    fail "the folder $venv cannot be written; give yourself the right to, or name another one with VENV=."
 exec 8>"$venv/.lock"
 flock -w 1 8 || { echo "  waiting: another run is installing into $venv" >&2 && flock 8; }
-if [ ! -x "$venv/bin/python" ] && ! "$python" -m venv "$venv"; then
+if [ ! -x "$venv/bin/python" ] && ! said=$("$python" -m venv "$venv" 2>&1); then
     rm -rf "$venv"
-    fail "$python cannot make a virtual environment; install its venv module (Debian: python3-venv)."
+    read -r said <<<"$said" || true
+    fail "$python cannot make a virtual environment (${said%.}); install its venv module (Debian: python3-venv), or name another folder with VENV=."
 fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 if [[ ${part##*/} == @(torch|pnnx).txt ]] && ! pip show -qq torch 2>/dev/null; then
