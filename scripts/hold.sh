@@ -42,12 +42,12 @@ hold() { # hold [yes]: waits for the folder and takes it for the make of process
         # Opened anew for each try, which gives up what the last one locked.
         { exec 8<result; } 2>/dev/null || fail "the folder result cannot be read; give yourself the right to"
         if holder; then
-            waits "the make of process ${holder%:*} in this folder has ended"
+            waits "make waits until the make of process ${holder%:*} in this folder has ended"
             read -rt 0.2 -u 7 || true
         elif flock -w 1 8 2>/dev/null || status=$?; [ $status -gt 1 ]; then
             fail "the folder result cannot be locked; install flock (util-linux), or put the project on a file system that has locks"
         elif [ $status -eq 1 ]; then
-            waits "the last steps of an earlier make in this folder have ended"
+            waits "make waits until the last steps of an earlier make in this folder have ended"
         elif ! holder; then
             break
         fi
@@ -71,8 +71,8 @@ note() { # Over what was there, in one length: clean must run where a disk is fu
     { printf '%-40s\n' "$mine" 1<>result/.make; } 2>/dev/null
 }
 
-waits() { # waits UNTIL: says so once.
-    [ "$told" = "$1" ] || echo "  make waits until $1" >&2
+waits() { # waits SENTENCE: says it once.
+    [ "$told" = "$1" ] || echo "  $1" >&2
     told=$1
     [ -e /dev/fd/7 ] || exec 7<> <(:) # nothing ever comes of it: a pause without a process
 }
