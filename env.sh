@@ -17,6 +17,28 @@ export OPENVINO_TELEMETRY=0 RAY_USAGE_STATS_ENABLED=0
 # shellcheck disable=SC2034
 PYTHON_FLAGS=(-s -B)
 
+[ -e /dev/fd/2 ] || exec 2>/dev/null # closed, and then a file that a program opens
+
+# run COMMAND [ARG...]: run it; where a signal ended it say so, in our words and not in bash's.
+run() {
+    command -v -- "$1" >/dev/null ||
+        fail "$1 is missing, or you have no right to run it; name an interpreter that you have with PYTHON=."
+    local status=0
+    { "$@" 2>&6 6>&- || status=$?; } 6>&2 2>/dev/null
+    case $status in
+    130 | 143) fail "interrupted; run make again." ;;
+    137) fail "${verb:-make} was killed (SIGKILL), by the system if memory ran out; end other programs or choose a smaller BS=, and run make again." ;;
+    129 | 13[1-9] | 14? | 15?) fail "${verb:-make} was ended by SIG$(kill -l "$status"), as a library does that crashes on its input; run make again, with V=1 to see the command." ;;
+    esac
+    return "$status"
+}
+
+# say FORMAT [ARG...]: print to standard output, which may be full or closed.
+say() {
+    # shellcheck disable=SC2059
+    { printf "$@" || fail "standard output cannot be written to; send it elsewhere, or free disk space." 2>&6; } 6>&2 2>/dev/null
+}
+
 # fail SENTENCE: end on an error, on a line of its own where a step shows its time.
 fail() {
     [ ! -t 2 ] || printf '\r\033[K' >&2

@@ -104,7 +104,7 @@ def main():
     except SyntaxError as error:  # this Python is older than the modules
         sys.exit(f"error: {error.filename} cannot be read ({error}).")
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f"{out.name}.{os.getpid()}")
+    temporary = out.with_name(f".{out.stem}.tmp-{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, out)
 

@@ -213,15 +213,21 @@ help: ## This text
 MADE_SETS := $(patsubst data/%_list.npy,data/%,$(wildcard data/*_list.npy))
 MADE_MODELS := $(patsubst %_baseline.npy,%,$(wildcard model/*_baseline.npy))
 PRODUCTS := $(foreach suffix,_crops _list.npy _unique.npy _npu _npu.json _npu_aipp _npu_aipp.json,$(MADE_SETS:%=%$(suffix)))
-PRODUCTS += $(DEMO_DATA) data/.stamp data/.*.tmp-* data/.*.old-*
+PRODUCTS += $(DEMO_DATA) data/.stamp
 PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8 _*_ncnn,$(MADE_MODELS:%=%$(suffix)))
-PRODUCTS += model/demo_*.pth model/.stamp model/.cache model/.*.tmp-* model/.onnx_store.lock
+PRODUCTS += model/demo_*.pth model/.stamp model/.cache
 PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/identify result/all_pairs result/report.html \
-	result/report.md result/log result/.stamp result/.lock
+	result/report.md result/log result/.stamp
 PRODUCTS += $(foreach product,$(filter data/% model/% result/%,$(PRODUCTS)),$(dir $(product)).seal/$(notdir $(product)).json)
 DOWNLOADS := $(DOWNLOADABLE) {data,model}/.downloads.json {data,model}/.*.part* .venv LResNet LResNet.tmp-*
 
+# What was half made is gone by then (scripts/hold.sh), and no step runs.
 clean: ## Remove what the chain built, keep downloads
-	@rm -rf -- $(PRODUCTS)
+	@scripts/clean.sh $(PRODUCTS)
 distclean: ## Remove downloads and the environment too
-	@rm -rf -- $(PRODUCTS) $(DOWNLOADS)
+	@scripts/clean.sh $(PRODUCTS) $(DOWNLOADS)
+
+# What runs make again, or removes, does so with nothing of this make beside it, whatever -j says.
+ifneq ($(filter clean distclean demo tune bench-peers gpu-table,$(MAKECMDGOALS))$(DATASETS),)
+.NOTPARALLEL:
+endif

@@ -3,4 +3,4 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
-exec "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$@"
+run "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$@"

@@ -19,11 +19,12 @@ export MAKE_COMMAND_LINE := $(foreach goal,$(MAKECMDGOALS),$(goal)$(newline))$(f
 PY := $(if $(VENV),$(VENV)/bin/python,$(PYTHON))
 DETECTED_ENGINE :=
 DEFAULT_PRECISION :=
-SETUP := $(shell . scripts/setup.sh $(call quote,$(MAKEOVERRIDES)) $(call quote,$(MAKECMDGOALS)) \
-	$(foreach name,$(VARIABLES) PY,$(call quote,$(name)=$($(name)))))
-ifeq ($(SETUP),STOP)
+SETUP := $(shell . scripts/setup.sh $(call quote,$(firstword -$(MAKEFLAGS))) $(call quote,$(MAKEOVERRIDES)) \
+	$(call quote,$(MAKECMDGOALS)) $(foreach name,$(VARIABLES) PY,$(call quote,$(name)=$($(name)))))
+ifeq ($(filter READY,$(SETUP)),)
 $(error Nothing was run)
 endif
+export CHAIN_MAKE := $(patsubst HOLDER=%,%,$(filter HOLDER=%,$(SETUP)))
 DETECTED_ENGINE := $(patsubst ENGINE=%,%,$(filter ENGINE=%,$(SETUP)))
 DETECTED_AIS_PYTHON := $(patsubst AIS_PYTHON=%,%,$(filter AIS_PYTHON=%,$(SETUP)))
 DETECTED_CHIP := $(patsubst CHIP=%,%,$(filter CHIP=%,$(SETUP)))

@@ -1,17 +1,21 @@
-# setup.sh OVERRIDES GOALS VARIABLE=VALUE...: what make must know before its first rule, in words:
-# ENGINE=, CHIP= and PRECISION= where they are not given, FILE=path=size@time for the files that
+# setup.sh FLAGS OVERRIDES GOALS VARIABLE=VALUE...: what make must know before its first rule, in
+# words: HOLDER=, the make that holds this folder (scripts/hold.sh); ENGINE=, CHIP= and PRECISION= where they are not given, FILE=path=size@time for the files that
 # stamps look at; or STOP, and a sentence to stderr. Sourced by one bash; starts as little as it can.
 #
-# OVERRIDES are the words of make's command line that set variables, GOALS its goals. What values a
+# FLAGS are make's own, OVERRIDES the words of make's command line that set variables, GOALS its goals. What values a
 # variable takes is in scripts/variables.mk, what an engine takes in python/engines/engines.mk.
 # shellcheck shell=bash
 set -euo pipefail
+# Letters are what Unicode says, whatever the locale, as they are to Python.
+{ LC_ALL=C.UTF-8; } 2>/dev/null
 
 NUMBER='[1-9][0-9]{0,8}'
 # Goals that neither build nor run anything.
 PLAIN=" help clean distclean test lint "
-overrides=$1 goals=$2
-shift 2
+# Goals that leave every product as it is.
+HARMLESS=" help test lint doctor "
+flags=$1 overrides=$2 goals=$3
+shift 3
 
 fail() {
     echo "error: $*." >&2
@@ -123,9 +127,21 @@ for name in "${names[@]}"; do
     flags) like ' *(--[a-z0-9_]+=[[:alnum:]_./:;,+=-]+( +|$))*' "write flags as --name=value, separated by blanks" ;;
     esac
 done
-plain=yes
-for goal in ${goals:-help}; do [[ $PLAIN == *" $goal "* ]] || plain=; done
-[ -z "$plain" ] || exit 0
+plain=yes answer=()
+for goal in ${goals:-help}; do
+    [[ $PLAIN == *" $goal "* ]] || plain=
+    # make -n and -q only look.
+    [[ $HARMLESS == *" $goal "* || $flags =~ ^-[A-Za-z]*[nq] ]] || holding=yes
+done
+if [ -n "${holding:-}" ]; then
+    . scripts/hold.sh
+    if [ -n "$plain" ]; then hold; else hold yes; fi
+    answer+=("HOLDER=$holder")
+fi
+if [ -n "$plain" ]; then
+    echo "${answer[@]}" READY
+    exit 0
+fi
 
 # ---- What each door, engine and network imports and needs installed: a fragment for make, made anew
 # when a module or a part changed or came or went. Without Python there is none, and make takes every module for each.
@@ -147,7 +163,7 @@ fi
 # ---- The engine, where none is chosen: ascend where npu-smi, a toolkit and ais_bench are there; else
 # the fastest exact one for the network; where openvino has no wheel, onnxruntime.
 
-answer=() listing=
+listing=
 ask_npu_smi() { # Its listing; fails where it does, or where the driver hangs for a minute.
     local pipe
     exec {pipe}< <(exec npu-smi info 2>/dev/null)
@@ -410,6 +426,6 @@ done
 
 # ---- Files that stamps look at, by their own names
 
-echo "${answer[@]}"
+echo "${answer[@]}" READY
 files=("${value[DATA]}" "${value[ONNX]:-${value[WEIGHTS]}}" ${value[CALIB]:+"${value[CALIB]}"} result/*_bs*/tune.json)
 stat -L -c 'FILE=%n=%s@%.9Y' -- "${files[@]}" 2>/dev/null || true

@@ -7,6 +7,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
+. "$root/scripts/hold.sh"
 share=--shared
 if [ "$1" = --alone ]; then
     share=--exclusive
@@ -18,13 +19,13 @@ if [[ $1 == *.py ]]; then
     set -- "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$@"
 fi
 
-mkdir -p "$root/result"
-exec 9>"$root/result/.lock"
+exec 9<"$root/result"
 # What waits longer than a moment says so: other steps may take minutes.
 flock -w 1 "$share" 9 || { echo "  $verb waits until other steps in this folder have ended" >&2 && flock "$share" 9; }
+held
 
 if [ "${V:-}" = 1 ]; then
-    printf '+ %s\n' "$(printf '%q ' "$@")"
+    say '+ %s\n' "$(printf '%q ' "$@")"
 fi
 width=54 shown=$target
 if [ -t 1 ]; then
@@ -55,20 +56,20 @@ clock() {
         read -rt 1 -u 8 || seconds=$((($(date +%s%N) - start) / 1000000000))
     done
 }
-clock &
+clock 2>/dev/null &
 export STEP_CLOCK=$!
 stop_clock() { kill "$STEP_CLOCK" 2>/dev/null && wait "$STEP_CLOCK" 2>/dev/null || true; }
 trap stop_clock EXIT
 status=0
-"$@" || status=$?
+(run "$@") || status=$?
 stop_clock
 tenths=$((($(date +%s%N) - start) / 100000000))
 if [ -t 1 ]; then
-    printf '\r\033[K'
+    say '\r\033[K'
 fi
 if [ "$status" -eq 0 ]; then
-    printf '  %-12s %-*s %5d.%d s\n' "$verb" "$width" "$shown" $((tenths / 10)) $((tenths % 10))
+    say '  %-12s %-*s %5d.%d s\n' "$verb" "$width" "$shown" $((tenths / 10)) $((tenths % 10))
 else
-    printf '  %-12s %-*s failed\n' "$verb" "$width" "$shown"
+    say '  %-12s %-*s failed\n' "$verb" "$width" "$shown"
 fi
 exit "$status"

@@ -48,18 +48,29 @@ def exit_with(main: Callable[[], None]) -> None:
     """
     try:
         main()
+        if sys.stdout:
+            sys.stdout.flush()
     except ChainError as error:
         fail(str(error))
     except BrokenPipeError:
-        # Whoever read has seen enough; nothing may be written at the end either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read has seen enough.
+        _end_output()
         sys.exit(1)
     except OSError as error:
+        _end_output()
         # Library-made OSErrors may carry no errno; their text is then all there is.
         said = f"{error.filename}: {error.strerror}" if error.filename else reason(error)
         fail(f"{said}; check the path, its permissions and the free disk space.")
     except KeyboardInterrupt:
         fail("interrupted; no product was written.")
+
+
+def _end_output() -> None:
+    """Print what is still to be printed, or let it go nowhere: Python tries again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(sentence: str) -> NoReturn:

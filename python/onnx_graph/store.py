@@ -84,9 +84,13 @@ def dimension(model: ModelProto) -> int:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     # Between writing a weight file and the graph that refers to it, nobody may clean up.
-    with (folder / ".onnx_store.lock").open("w") as lock:
+    # The folder is what is locked: unlike a file in it, nobody removes it under another.
+    lock = os.open(folder, os.O_RDONLY)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _move_out(model: ModelProto, folder: Path, weights: str) -> list[Path]:

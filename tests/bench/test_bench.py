@@ -143,13 +143,13 @@ def test_chain_runs_in_a_copy(project: Project, tiny):
     assert {"preprocess", "export, one batch size", "export, 2 batch sizes", "embed"} <= {*stages}
     assert result["jobs"][0]["job"] == "the guide's way"
     assert "| preprocess " in made.stdout
-    # Nothing but the result and the lock, and no copy left behind.
+    # Nothing but the result and what says who works here, and no copy left behind.
     new = {p.relative_to(project.root).as_posix() for p in project.root.rglob("*")} - {
         p.relative_to(project.root).as_posix() for p in before
     }
     made_by_make = {"result/.stamp", "result/.stamp/modules.mk"}
     made_by_make |= {"result/.seal", "result/.seal/bench_chain.json.json"}
-    assert new == made_by_make | {"result/.lock", "result/bench_chain.json"}
+    assert new == made_by_make | {"result/.make", "result/.now", "result/bench_chain.json"}
 
 
 def test_profile_accounts_for_the_layers(ready):

@@ -129,7 +129,7 @@ def listed_messages(text):
 
 def messages() -> str:
     """Return the texts in the code, an f-string's values as an ellipsis."""
-    found = [path.read_text() for path in (ROOT / "scripts").glob("*.sh")]
+    found = [path.read_text() for path in (ROOT / "env.sh", *(ROOT / "scripts").glob("*.sh"))]
     for path in PYTHON.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.JoinedStr):

@@ -47,7 +47,8 @@ def products(project: Project) -> list[str]:
     """Return what lies in data/, model/ and result/ besides their READMEs and make's own notes."""
     found = [p for d in ("data", "model", "result") for p in (project.root / d).rglob("*")]
     names = [p.relative_to(project.root).as_posix() for p in found if p.is_file()]
-    return sorted(n for n in names if not n.endswith("README.md") and "/.stamp/" not in n)
+    notes = ("README.md", "result/.make", "result/.now")
+    return sorted(n for n in names if not n.endswith(notes) and "/.stamp/" not in n)
 
 
 @pytest.fixture(scope="module")
@@ -339,7 +340,7 @@ def test_clean_keeps_downloads_and_distclean_does_not(project: Project, inputs: 
     project.make("data/demo.bin")
     project.make("clean")
     left = {p for p in project.root.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
-    assert left == tracked
+    assert left - {project.root / f"result/{name}" for name in (".make", ".now")} == tracked
     for folder in ("data", "model", "result"):
         assert (project.root / folder / "README.md").exists()
     project.make("distclean")
