@@ -11,6 +11,7 @@ import struct
 from collections.abc import Container
 from typing import Any
 
+ASKS = "it asks for"  # how the refusal of a name begins
 _LONGEST_NAME = 256
 _LONGEST_INTEGER = 64  # bytes
 _LONGEST_LINE = 1 << 20  # of a string in the text protocol: an image has some ten KB
@@ -19,7 +20,7 @@ _LONGEST_LINE = 1 << 20  # of a string in the text protocol: an image has some t
 _LONGEST_WIDE = 1 << 20
 _LATIN1 = bytes(range(0xC4))  # of UTF-8
 # What Python takes for a small object with its place on the stack, and for an entry of a dict.
-SMALL, ENTRY, CALL = 64, 100, 320  # bytes
+SMALL, ENTRY, CALL = 88, 100, 320  # bytes
 _KEYS = (str, bytes, int, float, type(None))
 
 
@@ -65,12 +66,14 @@ class External:
 class Machine:
     """The stack, the marks and the memo of a pickle in ``data``, read from ``position``.
 
-    ``names`` are the only names that it may ask for; None: any. ``made`` counts the bytes of
+    ``names`` are the only names that it may ask for; None: any. With ``externals`` it may refer to
+    what is outside it. ``made`` counts the bytes of
     the objects that it made, besides what they hold of ``data``.
     """
 
-    def __init__(self, data: Buffer, position: int, names: Container[str] | None):
-        self.data, self.position, self.names, self.made = data, position, names, 0
+    def __init__(self, data: Buffer, position: int, names: Container[str] | None, externals: bool):
+        self.data, self.position, self.made = data, position, 0
+        self.names, self.externals = names, externals
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -116,11 +119,11 @@ class Machine:
         if len(full) > _LONGEST_NAME:
             raise Refused("a name in it is too long")
         if self.names is not None and full not in self.names:
-            raise Refused(f"it asks for {full}")
+            raise Refused(f"{ASKS} {full}")
         self.push(Global(full))
 
     def persistent(self) -> None:
-        if self.names is not None:
+        if not self.externals:
             raise Refused("it refers to something outside itself")
         self.push(External(self.pop()))
 

@@ -8,29 +8,32 @@ import struct
 from collections.abc import Callable, Container
 from typing import Any
 
-from safe_pickle.machine import SMALL, Buffer, Call, External, Global, Machine, Refused
+from safe_pickle.machine import ASKS, SMALL, Buffer, Call, External, Global, Machine, Refused
 
-__all__ = ["Call", "External", "Global", "Refused", "load"]
+__all__ = ["ASKS", "Buffer", "Call", "External", "Global", "Refused", "load"]
 
 # LFW as it is published takes 30,000 operations, three million pairs of pictures that are listed
 # often ten million. They bound time; the bytes of the objects that are made bound memory.
 MAX_OPERATIONS = 16_000_000
-MAX_MADE = 192 << 20  # and an eighth of the pickle, which many small images take
+MAX_MADE = 160 << 20  # and an eighth of the pickle, which many small images take
 
 _STOP = ord(".")
 _U1, _U2, _U4, _U8 = (struct.Struct(f"<{c}") for c in "BHIQ")
 _I4, _F8 = struct.Struct("<i"), struct.Struct(">d")
 
 
-def load(data: Buffer, names: Container[str] | None, position: int = 0) -> tuple[Any, int]:
+def load(
+    data: Buffer, names: Container[str] | None, position: int = 0, externals: bool = False
+) -> tuple[Any, int]:
     """Return the value of the pickle at ``position`` of ``data``, and the position after it.
 
     Numbers, text, bytes, lists, tuples and dicts come as themselves; a name as ``Global``, a
     call as ``Call``, a persistent id as ``External``. ``names`` are those it may ask for (None:
-    any). Raises ``Refused`` for any other name, opcode, or malformed content. The value may
-    contain itself, and may be nested deeply: walk it with care.
+    any); with ``externals`` it may have persistent ids. Raises ``Refused`` for any other name,
+    opcode, or malformed content. The value may contain itself, and may be nested deeply: walk it
+    with care.
     """
-    machine = Machine(data, position, names)
+    machine = Machine(data, position, names, externals)
     try:
         return _run(machine), machine.position
     except Refused:
