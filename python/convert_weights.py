@@ -6,23 +6,15 @@ are read as descriptions (``safe_pickle``) and left out.
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from checkpoint import description, foreign, state_dict
+from checkpoint import state_dict
 from common.errors import ChainError, exit_with
-from safe_pickle.reader import Call, Refused
+from safe_pickle.reader import Refused
 from seals.ledger import brought
 from seals.products import product
-
-
-def _mapping(value: Any) -> dict[Any, Any] | None:
-    """Return the entries of a described dict, OrderedDict or class derived from one."""
-    if isinstance(value, Call) and value.entries:
-        return {k: v for k, v in value.entries if isinstance(k, (str, int))}
-    return value if isinstance(value, dict) else None
 
 
 def convert(path: Path) -> dict[str, Tensor]:
@@ -30,23 +22,10 @@ def convert(path: Path) -> dict[str, Tensor]:
 
     Raises ``ChainError`` where the file is none, is damaged or holds no state dict.
     """
-    foreign.refuse(path)
     try:
-        described, storages = description.load(path)
-        # Only the branch with the weights is turned into tensors: an optimizer has twice as many.
-        for _ in range(state_dict.LEVELS):
-            mapping = _mapping(described) or {}
-            inner = next((k for k in state_dict.NESTED if _mapping(mapping.get(k))), None)
-            described = described if inner is None else mapping[inner]
-        tensors = {
-            k: description.tensor(v, storages) for k, v in (_mapping(described) or {}).items()
-        }
-        state = state_dict.select(tensors)
+        return state_dict.weights(path, None)
     except Refused as error:
         raise ChainError(f"{path} cannot be converted ({error}); get a fresh copy.") from None
-    if state is None:
-        raise ChainError(f"{path} holds no state dict; give a checkpoint with the weights by name.")
-    return state
 
 
 def main() -> None:

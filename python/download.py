@@ -20,9 +20,14 @@ from typing import Any
 from common.checksum import sha256
 from common.errors import ChainError, FetchError, exit_with
 from common.files import remove, write_json
+from common.records import read_json
 from dataset import verification_bin
 from fetch import gdrive, obs, web_page
+from fetch.watch import too_large, watched
 
+# By suffix, what is read later.
+LARGEST = {".bin": verification_bin.LARGEST, ".pth": 8 << 30, ".onnx": 2 << 30}
+LARGEST_OTHER = 8 << 30
 RECORDS = ".downloads.json"  # beside the files: what the first download of each was
 _GDRIVE = re.compile(r"https://drive\.google\.com/(?:file/d/|(?:open|uc)\?(?:.*&)?id=)([\w-]+)")
 
@@ -32,19 +37,22 @@ def download(path: Path, sources: list[str], known: dict[str, Any]) -> str:
 
     ``known`` may hold ``size`` and ``sha256``; where the checksum is not known, the one of the
     first download counts, kept in ``.downloads.json`` beside the file. ``path`` appears whole
-    and checked; a cut transfer stays beside it for the next call. Raises ``ChainError`` that
-    says why each source failed.
+    and checked; a cut transfer that can go on stays beside it for the next call. Raises
+    ``ChainError`` that says why each source failed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     records_path = path.parent / RECORDS
     reasons = []
     with _alone(path.parent):
-        records = json.loads(records_path.read_text()) if records_path.exists() else {}
-        expected = known if known.get("sha256") else {**known, **records.get(path.name, {})}
+        records = read_json(records_path) if records_path.exists() else {}
+        first = records.get(path.name)
+        expected = known if known.get("sha256") or not isinstance(first, dict) else known | first
         for source in sources:
             partial = _partial(path, source)
+            largest = LARGEST.get(path.suffix, LARGEST_OTHER)
             try:
-                _fetch(source, partial)
+                with watched(partial, largest):
+                    _fetch(source, partial, largest)
                 found = _check(partial, path, expected)
             except FetchError as error:
                 reasons.append(f"{source} ({error})")
@@ -73,37 +81,43 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _fetch(source: str, partial: Path) -> None:
+def _fetch(source: str, partial: Path, largest: int) -> None:
     scheme, _, rest = source.partition(":")
     if drive := _GDRIVE.match(source):
         scheme, rest = "gdrive", drive[1]
     fetchers: dict[str, Callable[[], None]] = {
         "gdrive": lambda: gdrive.fetch(rest, partial),
         "obs": lambda: obs.fetch(source, partial),
-        "http": lambda: _fetch_http(source, partial),
-        "https": lambda: _fetch_http(source, partial),
-        "file": lambda: _copy(source, partial),
+        "http": lambda: _fetch_http(source, partial, largest),
+        "https": lambda: _fetch_http(source, partial, largest),
+        "file": lambda: _copy(source, partial, largest),
     }
     if scheme not in fetchers:
         raise FetchError(f"its scheme is none of {' '.join(fetchers)}")
     fetchers[scheme]()
 
 
-def _fetch_http(url: str, partial: Path) -> None:
+def _fetch_http(url: str, partial: Path, largest: int) -> None:
     try:
         from fetch import http
     except ImportError:
         raise FetchError("requests is not installed in this Python environment") from None
-    http.fetch(url, partial, float(os.environ.get("DOWNLOAD_BACKOFF", "1")))
+    http.fetch(url, partial, largest, float(os.environ.get("DOWNLOAD_BACKOFF", "1")))
 
 
-def _copy(url: str, partial: Path) -> None:
+def _copy(url: str, partial: Path, largest: int) -> None:
     parts = urllib.parse.urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise FetchError("a file: address names no other machine; write file:///path")
+    source = Path(urllib.parse.unquote(parts.path))
+    if source.exists() and not source.is_file():
+        raise FetchError("it is no file")
     try:
-        shutil.copyfile(urllib.parse.unquote(parts.path), partial)
+        if source.stat().st_size > largest:
+            raise FetchError(too_large(largest))
+        shutil.copyfile(source, partial)
     except OSError as error:
+        remove(partial)
         raise FetchError(error.strerror or str(error)) from None
 
 

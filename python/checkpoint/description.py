@@ -4,22 +4,25 @@ Knows both containers that torch.save has written: the zip archive (since PyTorc
 row of pickles before it.
 """
 
-import math
+import mmap
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from checkpoint import archive
+from common.errors import ChainError
 from safe_pickle import reader
-from safe_pickle.reader import Call, External, Global, Refused
+from safe_pickle.reader import Buffer, Call, External, Global, Refused
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the old container
 _PROTO = b"\x80"  # how a pickle since protocol 2 begins
-_DTYPES = {
+# A checkpoint has some hundred MB, with an optimizer three times as much.
+LARGEST = 8 << 30
+STORAGES = {
     "torch.DoubleStorage": torch.float64,
     "torch.FloatStorage": torch.float32,
     "torch.HalfStorage": torch.float16,
@@ -31,54 +34,48 @@ _DTYPES = {
     "torch.ByteStorage": torch.uint8,
     "torch.BoolStorage": torch.bool,
 }
-# Functions whose calls describe a tensor, and where in their arguments.
-_TENSOR = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
-_PARAMETER = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
-# What zipfile raises for damaged archives; RuntimeError: an encrypted entry.
-_DAMAGED = (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, ValueError)
 
 Storages = Callable[[str, int], bytes]
 
 
-def load(path: Path) -> tuple[Any, Storages]:
+def load(path: Path, names: Container[str] | None = None) -> tuple[Any, Storages]:
     """Return the described content of ``path`` and a function (key, bytes) -> storage content.
 
-    Raises ``Refused`` for a file in neither container, or a damaged one.
+    ``names`` are those that its pickle may ask for; None: any. Raises ``Refused`` for a file in
+    neither container, a damaged one, or another name; ``ChainError`` where it is too large.
     """
+    if path.stat().st_size > LARGEST:
+        raise ChainError(f"{path} is larger than {LARGEST >> 30} GiB; save the weights alone.")
     try:
-        return _load_zip(path) if zipfile.is_zipfile(path) else _load_legacy(path.read_bytes())
+        if zipfile.is_zipfile(path):
+            return _load_zip(path, names)
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise Refused("it is not a PyTorch checkpoint")
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return _load_legacy(data, names)
     except Refused:
         raise
-    except (*_DAMAGED, struct.error) as error:
+    except (*archive.DAMAGED, struct.error) as error:
         raise Refused(f"it is damaged: {str(error) or type(error).__name__}") from None
 
 
-def _load_zip(path: Path) -> tuple[Any, Storages]:
-    archive = zipfile.ZipFile(path)
-    names = [n for n in archive.namelist() if n.count("/") == 1 and n.endswith("/data.pkl")]
-    if len(names) != 1:
+def _load_zip(path: Path, names: Container[str] | None) -> tuple[Any, Storages]:
+    size = path.stat().st_size
+    opened = archive.open_archive(path)
+    listed = opened.namelist()
+    pickles = [n for n in listed if n.count("/") == 1 and n.endswith("/data.pkl")]
+    if len(pickles) != 1:
         raise Refused("it is a zip archive but not one of PyTorch's")
-    root = names[0].removesuffix("data.pkl")
-
-    def entry(name: str) -> bytes:
-        # PyTorch stores its entries as they are; a compressed one could be a bomb.
-        if name not in archive.namelist():
-            raise Refused("it is cut short or damaged")
-        if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
-            raise Refused("it is a compressed zip archive, which PyTorch does not write")
-        try:
-            return archive.read(name)
-        except _DAMAGED as error:
-            raise Refused(f"it is damaged: {str(error) or type(error).__name__}") from None
-
-    if f"{root}byteorder" in archive.namelist() and entry(f"{root}byteorder") != b"little":
+    root = pickles[0].removesuffix("data.pkl")
+    order = f"{root}byteorder"
+    if order in opened.NameToInfo and archive.entry(opened, order, size) != b"little":
         raise Refused("it was written on a big-endian machine")
+    value, _ = reader.load(archive.entry(opened, pickles[0], size), names, externals=True)
+    return value, lambda key, count: archive.entry(opened, f"{root}data/{key}", size)[:count]
 
-    value, _ = reader.load(entry(names[0]), None)
-    return value, lambda key, _: entry(f"{root}data/{key}")
 
-
-def _load_legacy(data: bytes) -> tuple[Any, Storages]:
+def _load_legacy(data: Buffer, names: Container[str] | None) -> tuple[Any, Storages]:
     if data[:2] == b"PK":  # a zip archive without the table at its end
         raise Refused("it is cut short")
     if data[:1] != _PROTO:
@@ -90,7 +87,7 @@ def _load_legacy(data: bytes) -> tuple[Any, Storages]:
     system, position = reader.load(data, (), position)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise Refused("it was written on a big-endian machine")
-    value, position = reader.load(data, None, position)
+    value, position = reader.load(data, names, position, externals=True)
     keys, start = reader.load(data, (), position)
     if not isinstance(keys, list):
         raise Refused("its list of storages is damaged")
@@ -133,56 +130,25 @@ def _storage_sizes(value: Any) -> list[tuple[str, int]]:
             and isinstance(item.key, tuple)
             and item.key[:1] == ("storage",)
         ):
-            key, dtype, _ = _storage(item)
+            key, dtype, _ = storage_of(item)
             found.append((key, dtype.itemsize))
     return found
 
 
-def _storage(value: Any) -> tuple[str, torch.dtype, int]:
+def storage_of(value: Any) -> tuple[str, torch.dtype, int]:
+    """Return key, type and number of elements of the storage that ``value`` refers to.
+
+    Raises ``Refused`` where it refers to none, or to one of a kind that no checkpoint has.
+    """
     key = value.key if isinstance(value, External) else None
     if not isinstance(key, tuple) or len(key) < 5 or not isinstance(key[1], Global):
         raise Refused("a tensor in it has no storage")
     _, kind, name, _, count = key[:5]
     if len(key) > 5 and key[5] is not None:
         raise Refused("a storage in it is a view of another")
-    if kind.name not in _DTYPES:
+    if kind.name not in STORAGES:
         raise Refused(f"a tensor in it is stored as {kind.name}")
     # A name is used as one part of an entry's path.
     if not isinstance(name, str) or not name.isalnum() or type(count) is not int or count < 0:
         raise Refused("a storage in it is damaged")
-    return name, _DTYPES[kind.name], count
-
-
-def tensor(value: Any, storages: Storages) -> Tensor | None:
-    """Return the tensor that ``value`` describes, a copy; None where it describes none.
-
-    Raises ``Refused`` where shape, strides and storage do not fit each other.
-    """
-    if not isinstance(value, Call):
-        return None
-    if value.function.name in _PARAMETER and value.arguments:
-        return tensor(value.arguments[0], storages)
-    if value.function.name not in _TENSOR or len(value.arguments) < 4:
-        return None
-    storage, offset, shape, strides = value.arguments[:4]
-    key, dtype, count = _storage(storage)
-    numbers = (offset, *_numbers(shape), *_numbers(strides))
-    if any(type(n) is not int or n < 0 for n in numbers) or len(shape) != len(strides):
-        raise Refused("a tensor in it has a damaged shape")
-    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    # Equal strides could make a large tensor of a small storage.
-    if math.prod(shape) > count or last >= max(count, 1):
-        raise Refused("a tensor in it is larger than its storage")
-    data = storages(key, count * dtype.itemsize)
-    if len(data) < count * dtype.itemsize:
-        raise Refused("it is cut short")
-    if math.prod(shape) == 0:
-        return torch.empty(shape, dtype=dtype)
-    flat = torch.frombuffer(bytearray(data), dtype=dtype, count=count)
-    return flat.as_strided(shape, strides, offset).clone(memory_format=torch.contiguous_format)
-
-
-def _numbers(value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, tuple) or len(value) > 16:
-        raise Refused("a tensor in it has a damaged shape")
-    return value
+    return name, STORAGES[kind.name], count

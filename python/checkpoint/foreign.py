@@ -5,7 +5,9 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
+from checkpoint import archive
 from common.errors import ChainError
+from safe_pickle.reader import Refused
 
 # Format of an MXNet parameter file: kMXAPINDArrayListMagic and a reserved word, both 64 bits
 # (src/ndarray/ndarray.cc).
@@ -54,10 +56,10 @@ def refuse(path: Path) -> None:
 
 def _is_script(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
-            # What torch.load itself tells one by.
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, ValueError):
+        # What torch.load itself tells one by.
+        names = archive.open_archive(path).namelist()
+        return any(name.endswith("/constants.pkl") for name in names)
+    except (*archive.DAMAGED, Refused):
         return False  # damaged: whoever reads it will say so
 
 

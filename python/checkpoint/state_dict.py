@@ -1,18 +1,17 @@
 """PyTorch checkpoint -> network, loading tensors only and nothing that executes."""
 
-import pickle
-import warnings
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import networks
 from checkpoint import description, foreign
-from common.errors import ChainError, reason
-from safe_pickle.reader import Refused
+from checkpoint.tensors import PARAMETER, TENSOR, Tensors
+from common.errors import ChainError
+from safe_pickle.reader import ASKS, Call, Refused
 
 # Training scripts nest the weights under one of these, beside optimizer, epoch and the like; the
 # last is arcface_torch's (train_v2.py, save_all_states).
@@ -20,72 +19,73 @@ NESTED = ("state_dict", "model", "state_dict_backbone")
 LEVELS = 3  # at most; a hostile file may nest without end
 _PARALLEL = "module."  # DataParallel's prefix
 _VARIANCE = "running_var"  # of batch-norms
+# What the pickle of a training state without objects of its own asks for.
+_PLAIN = frozenset((*description.STORAGES, *TENSOR, *PARAMETER, "collections.OrderedDict"))
+_PLAIN |= {"collections.Counter", "builtins.set", "__builtin__.set", "_codecs.encode", "torch.Size"}
+_PLAIN |= {"torch.device", "torch._utils._rebuild_sparse_tensor", "torch.serialization._get_layout"}
+_PLAIN |= {str(dtype) for dtype in description.STORAGES.values()}
 _COUNTER = "num_batches_tracked"  # absent from old checkpoints and unused in evaluation
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Return the weights in ``path`` by name: floating tensors as float32, mapped where possible.
+    """Return the weights in ``path`` by name, floating ones as float32.
 
     Accepts a plain state dict, one under a key of ``NESTED``, and names prefixed with
     ``module.``. Raises ``ChainError`` for any other content, and for values that are not finite.
     """
-    foreign.refuse(path)
-    zipped = zipfile.is_zipfile(path)
     try:
-        if zipped:
-            _check_stored(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on what is about to be refused
-            value = torch.load(path, "cpu", weights_only=True, mmap=zipped)
-    except (OSError, ChainError):
-        raise
-    except Exception as error:  # a damaged file raises nearly anything
+        state = weights(path, _PLAIN)
+    except Refused as error:
         raise _unreadable(path, error) from None
-    state = select(value)
-    if state is None:
-        raise ChainError(f"{path} holds no state dict; give a checkpoint with the weights by name.")
-    for name, tensor in state.items():
-        _check_plain(tensor, f"{path}: {name}")
-    state = {k: t.float() if t.is_floating_point() else t for k, t in state.items()}
-    for name, tensor in state.items():
+    for name in state:
+        tensor = state[name]
+        if tensor.is_floating_point():
+            state[name] = tensor = tensor.float()
         if not torch.isfinite(tensor).all():
             raise ChainError(f"{path}: {name} has values that are not finite; get a fresh copy.")
     return state
 
 
-def _unreadable(path: Path, error: Exception) -> ChainError:
-    # PyTorch calls everything that it does not load by itself code, and advises to run it.
-    try:
-        description.load(path)
-        said = reason(error)
-    except Refused as refused:
-        said = str(refused)
-    else:
-        if isinstance(error, pickle.UnpicklingError):
+def weights(path: Path, names: Container[str] | None) -> dict[str, Tensor]:
+    """Return the weights in ``path`` by name, in their own precision.
+
+    ``names`` are those that its pickle may ask for, None: any; nothing of it is executed or built
+    but tensors, and memory is bounded by twice the file's size. Raises ``Refused`` for a file that
+    cannot be read, ``ChainError`` where it is another kind of file or holds no state dict.
+    """
+    foreign.refuse(path)
+    described, storages = description.load(path, names)
+    # Only the branch with the weights is turned into tensors: an optimizer has twice as many.
+    for _ in range(LEVELS):
+        mapping = _mapping(described) or {}
+        inner = next((k for k in NESTED if _mapping(mapping.get(k))), None)
+        described = described if inner is None else mapping[inner]
+    made = Tensors(storages, path.stat().st_size)
+    state = select({k: made.tensor(v) for k, v in (_mapping(described) or {}).items()})
+    if state is None:
+        raise ChainError(f"{path} holds no state dict; give a checkpoint with the weights by name.")
+    return state
+
+
+def _mapping(value: Any) -> dict[Any, Any] | None:
+    """Return the entries of a described dict, OrderedDict or class derived from one."""
+    if isinstance(value, Call) and value.entries:
+        return {k: v for k, v in value.entries if isinstance(k, (str, int))}
+    return value if isinstance(value, dict) else None
+
+
+def _unreadable(path: Path, error: Refused) -> ChainError:
+    if str(error).startswith(ASKS):
+        try:
+            description.load(path)  # whatever it asks for, is it whole?
+        except Refused as refused:
+            error = refused
+        else:
             return ChainError(
                 f"{path} holds more than tensors, which is not loaded because it could execute "
                 f"code; take its tensors out by make convert-weights WEIGHTS={path}."
             )
-    return ChainError(f"{path} cannot be read ({said}); get a fresh copy of the checkpoint.")
-
-
-def _check_plain(tensor: Tensor, name: str) -> None:
-    # A few bytes can stand for terabytes, by strides of zero or as a sparse tensor.
-    dense = tensor.layout is torch.strided and not tensor.is_quantized and not tensor.is_meta
-    size = tensor.numel() * tensor.element_size()
-    if not dense or size > tensor.untyped_storage().nbytes():
-        raise ChainError(
-            f"{name} is not a plain tensor with all its values; save its state_dict anew."
-        )
-
-
-def _check_stored(path: Path) -> None:
-    # PyTorch stores its entries as they are; a compressed one could unpack to any size.
-    with zipfile.ZipFile(path) as archive:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise ChainError(
-                f"{path} is a compressed zip archive, which PyTorch does not write; save it anew."
-            )
+    return ChainError(f"{path} cannot be read ({error}); get a fresh copy of the checkpoint.")
 
 
 def select(value: object) -> dict[str, Tensor] | None:

@@ -5,6 +5,7 @@ bcolz's only where bcolz is.
 """
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,7 +59,16 @@ class Plain:
 
 
 def write(path: Path, count: int, blocks: Iterable[np.ndarray]) -> None:
-    """Write ``blocks``, uint8 (n, 3, 112, 112), ``count`` crops in all, as the folder ``path``."""
+    """Write ``blocks``, uint8 (n, 3, 112, 112), ``count`` crops in all, as the folder ``path``.
+
+    Raises ``ChainError`` where the disk has no room for them.
+    """
+    needed, free = count * 3 * SIDE * SIDE, shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise ChainError(
+            f"{path.parent} has {free / 1e9:.1f} GB left, and {count:,} decoded crops take "
+            f"{needed / 1e9:.1f} GB; free some, or split the set."
+        )
     if bcolz:
         store = bcolz.carray(
             np.empty((0, 3, SIDE, SIDE), np.uint8),

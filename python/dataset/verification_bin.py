@@ -4,6 +4,7 @@ The file is read as a description (``safe_pickle``), from which the few forms th
 labels come in are picked out; whatever else a pickle may ask for is refused by name.
 """
 
+import hashlib
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,23 +14,16 @@ import numpy as np
 
 from common.errors import ChainError
 from common.files import replacing
+from dataset.bin_values import ALLOWED, Values
 from safe_pickle import reader
-from safe_pickle.reader import Call, Refused
+from safe_pickle.reader import Refused
 
-# Each name in the spelling of NumPy 1 and NumPy 2.
-_RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
-_SCALAR = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-_FROM_BUFFER = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")
-_ENCODE = "_codecs.encode"  # by which Python 3 writes bytes in protocols 0 to 2
-# Protocol 2 writes empty bytes as a call without arguments.
-_EMPTY = ("__builtin__.bytes", "builtins.bytes")
-_DTYPE = "numpy.dtype"
-_ALLOWED = frozenset(
-    (*_RECONSTRUCT, *_SCALAR, *_FROM_BUFFER, *_EMPTY, _ENCODE, _DTYPE, "numpy.ndarray")
-)
-_DTYPES = {"u1": np.uint8, "b1": np.bool_}
 # The file is read into memory; LFW as it is published has 64 MB.
 LARGEST = 4 << 30
+# Three million pairs. A decoded image takes 37 KB on disk, wherever the file lists it again.
+MAX_IMAGES = 6_000_000
+# Up to this many, an image may be listed as often as one likes: half a gigabyte of crops.
+FEW_IMAGES = 15_000
 
 
 class Pairs(NamedTuple):
@@ -43,7 +37,8 @@ def read(path: Path) -> Pairs:
     """Read the pairs of the verification file ``path`` without executing anything it holds.
 
     Raises ``ChainError`` where the file is not a pickle, is truncated, asks for any name outside
-    the format, or is not a pair (2N images, N booleans) with N >= 1.
+    the format, is not a pair (2N images, N booleans) with N >= 1, or lists its images more often
+    than a set has a use for (``check_repeats``).
     """
     return parse(content(path), path)
 
@@ -60,8 +55,8 @@ def content(path: Path) -> bytes:
 def parse(data: bytes, path: Path) -> Pairs:
     """Return the pairs in ``data``, the content of ``path``, as ``read`` does."""
     try:
-        value, _ = reader.load(data, _ALLOWED)
-        values = _Values(len(data))
+        value, _ = reader.load(data, ALLOWED)
+        values = Values(len(data))
         if not isinstance(value, (tuple, list)) or len(value) != 2:
             raise ChainError(f"{path} holds no (images, issame) pair; give a verification .bin.")
         images, issame = values.items(value[0]), values.items(value[1])
@@ -74,98 +69,32 @@ def parse(data: bytes, path: Path) -> Pairs:
         raise ChainError(
             f"{path}: its first part is not a list of images; give a verification .bin."
         )
+    check_repeats(images, path)
     return Pairs(list(images), _labels(issame, len(images), path))
 
 
-class _Values:
-    """Turns descriptions into bytes, bools and arrays; ``budget`` bounds the bytes made."""
+def check_repeats(images: Sequence[Any], path: Path) -> None:
+    """Raise ``ChainError`` where ``images``, of ``path``, are too many to decode.
 
-    def __init__(self, budget: int):
-        self.budget = budget
-        self.made: dict[int, Any] = {}  # by identity: a file may list one image many times
-
-    def items(self, value: Any) -> Sequence[Any] | None:
-        """Return the items of a described list, tuple or array; None for anything else."""
-        if isinstance(value, Call):
-            value = self.array(value)
-        if isinstance(value, np.ndarray):
-            return value
-        if not isinstance(value, (list, tuple)):
-            return None
-        return [self.item(v) if isinstance(v, Call) else v for v in value]
-
-    def item(self, call: Call) -> Any:
-        if id(call) not in self.made:
-            self.made[id(call)] = self.make(call)
-        return self.made[id(call)]
-
-    def make(self, call: Call) -> Any:
-        name = call.function.name
-        if name == _ENCODE:
-            return self.encoded(call)
-        if name in _EMPTY:
-            _exactly(call.arguments, 0)
-            return b""
-        if name in _SCALAR:
-            return self.scalar(*_exactly(call.arguments, 2))
-        return self.array(call)
-
-    def encoded(self, call: Call) -> bytes:
-        text, encoding = _exactly(call.arguments, 2)
-        if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
-            raise Refused("bytes in it are encoded otherwise than as latin1")
-        # One text may be named by many calls.
-        self.budget -= len(text)
-        if self.budget < 0:
-            raise Refused("it repeats the same bytes until they exceed the file")
-        try:
-            return text.encode("latin1")
-        except UnicodeEncodeError:
-            raise Refused("bytes in it have values above 255") from None
-
-    def array(self, call: Call) -> np.ndarray:
-        name = call.function.name
-        if name in _RECONSTRUCT:
-            _, shape, dtype, _, data = _exactly(call.state, 5)
-        elif name in _FROM_BUFFER:
-            data, dtype, shape, _ = _exactly(call.arguments, 4)
-        else:
-            raise Refused(f"it calls {name} where a value belongs")
-        if isinstance(data, Call):
-            if data.function.name != _ENCODE:
-                raise Refused("the content of an array in it is not bytes")
-            data = self.encoded(data)
-        dtype = _dtype(dtype)
-        if not isinstance(data, bytes):
-            raise Refused("the content of an array in it is not bytes")
-        (length,) = _exactly(shape, 1)
-        if not isinstance(length, int) or length != len(data):
-            raise Refused(f"an array in it claims another length than its {len(data):,} bytes")
-        return np.frombuffer(data, np.uint8).astype(dtype, copy=False)
-
-    def scalar(self, dtype: Any, data: Any) -> bool:
-        if isinstance(data, Call) and data.function.name == _ENCODE:
-            data = self.encoded(data)
-        if _dtype(dtype) != np.bool_ or not isinstance(data, bytes) or len(data) != 1:
-            raise Refused("a single value in it is not a boolean")
-        return data != b"\0"
-
-
-def _exactly(value: Any, count: int) -> tuple[Any, ...]:
-    if not isinstance(value, tuple) or len(value) != count:
-        raise Refused("a call in it has other arguments than its kind takes")
-    return value
-
-
-def _dtype(value: Any) -> type:
-    if not isinstance(value, Call) or value.function.name != _DTYPE or not value.arguments:
-        raise Refused("an array in it has no element type")
-    name = value.arguments[0]
-    name = name.decode("latin1") if isinstance(name, bytes) else name
-    if not isinstance(name, str) or name not in _DTYPES:
-        what = name[:20] if isinstance(name, str) else type(name).__name__
-        raise Refused(f"an array in it has elements of type {what!r} instead of u1 or b1")
-    return _DTYPES[name]
+    A byte or two list an image again, and it is decoded each time. Of n different images there
+    are n (n + 1) / 2 different pairs; a large set that has more repeats itself. So does any of
+    more than ``MAX_IMAGES``, or it should be split.
+    """
+    if len(images) > MAX_IMAGES:
+        raise ChainError(
+            f"{path} lists {len(images):,} images, and at most {MAX_IMAGES:,} are decoded; "
+            "split the set."
+        )
+    if len(images) <= FEW_IMAGES:
+        return
+    each = {id(image): image for image in images}.values()
+    known = (image for image in each if isinstance(image, (bytes, np.ndarray)))
+    different = len({hashlib.blake2b(image, digest_size=16).digest() for image in known})
+    if len(images) > different * (different + 1):
+        raise ChainError(
+            f"{path} lists {len(images):,} images, of which only {different:,} differ: more pairs "
+            "than there can be of them; leave out what is repeated."
+        )
 
 
 def _labels(issame: Any, images: int, path: Path) -> np.ndarray:

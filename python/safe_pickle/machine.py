@@ -6,13 +6,25 @@ allocated. ``reader`` says which opcode is which operation.
 """
 
 import codecs
+import mmap
 import struct
 from collections.abc import Container
 from typing import Any
 
+ASKS = "it asks for"  # how the refusal of a name begins
 _LONGEST_NAME = 256
 _LONGEST_INTEGER = 64  # bytes
+_LONGEST_LINE = 1 << 20  # of a string in the text protocol: an image has some ten KB
+# Beyond this many bytes a text must be latin1, as encoded images are: one other character makes
+# Python keep four bytes for each.
+_LONGEST_WIDE = 1 << 20
+_LATIN1 = bytes(range(0xC4))  # of UTF-8
+# What Python takes for a small object with its place on the stack, and for an entry of a dict.
+SMALL, ENTRY, CALL = 88, 100, 320  # bytes
 _KEYS = (str, bytes, int, float, type(None))
+
+
+Buffer = bytes | mmap.mmap
 
 
 class Refused(ValueError):
@@ -54,11 +66,14 @@ class External:
 class Machine:
     """The stack, the marks and the memo of a pickle in ``data``, read from ``position``.
 
-    ``names`` are the only names that it may ask for; None: any.
+    ``names`` are the only names that it may ask for; None: any. With ``externals`` it may refer to
+    what is outside it. ``made`` counts the bytes of
+    the objects that it made, besides what they hold of ``data``.
     """
 
-    def __init__(self, data: bytes, position: int, names: Container[str] | None):
-        self.data, self.position, self.names = data, position, names
+    def __init__(self, data: Buffer, position: int, names: Container[str] | None, externals: bool):
+        self.data, self.position, self.made = data, position, 0
+        self.names, self.externals = names, externals
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -104,11 +119,11 @@ class Machine:
         if len(full) > _LONGEST_NAME:
             raise Refused("a name in it is too long")
         if self.names is not None and full not in self.names:
-            raise Refused(f"it asks for {full}")
+            raise Refused(f"{ASKS} {full}")
         self.push(Global(full))
 
     def persistent(self) -> None:
-        if self.names is not None:
+        if not self.externals:
             raise Refused("it refers to something outside itself")
         self.push(External(self.pop()))
 
@@ -120,6 +135,7 @@ class Machine:
             if self.names is not None:
                 raise Refused("it calls something that is not a name")
             function = Global("something without a name")
+        self.made += CALL
         self.push(Call(function, arguments))
 
     def call_with_keywords(self) -> None:
@@ -148,6 +164,7 @@ class Machine:
         if len(items) % 2:
             raise Refused("a key in it has no value")
         value = self.top()
+        self.made += ENTRY * len(items)
         if isinstance(value, Call):
             value.entries += zip(items[0::2], items[1::2], strict=True)
         elif isinstance(value, dict):
@@ -175,9 +192,16 @@ class Machine:
         # How protocols 0 and 1 write truth values.
         self.push(text == b"01" if text in (b"00", b"01") else int(text))
 
+    def text(self, length: int) -> None:
+        raw = self.take(length)
+        if length > _LONGEST_WIDE and raw.translate(None, _LATIN1):
+            raise Refused("a long text in it has characters beyond latin1")
+        # Python writes lone surrogates this way.
+        self.push(raw.decode("utf-8", "surrogatepass"))
+
     def text_line(self) -> bytes:
         # The text protocol writes no lengths; a string ends with its line.
-        return self.until_newline(len(self.data), "a string")
+        return self.until_newline(self.position + _LONGEST_LINE, "a string")
 
     def until_newline(self, limit: int, what: str) -> bytes:
         start, end = self.position, self.data.find(b"\n", self.position, limit)
@@ -193,6 +217,7 @@ class Machine:
         self.push(codecs.escape_decode(quoted[1:-1])[0])
 
     def remember(self, index: int) -> None:
+        self.made += ENTRY
         self.memo[index] = self.top()
 
     def recall(self, index: int) -> None:

@@ -8,28 +8,32 @@ import struct
 from collections.abc import Callable, Container
 from typing import Any
 
-from safe_pickle.machine import Call, External, Global, Machine, Refused
+from safe_pickle.machine import ASKS, SMALL, Buffer, Call, External, Global, Machine, Refused
 
-__all__ = ["Call", "External", "Global", "Refused", "load"]
+__all__ = ["ASKS", "Buffer", "Call", "External", "Global", "Refused", "load"]
 
-# Each operation makes at most one small object (a list is the largest), so this bounds memory
-# beyond the bytes of the file itself. LFW as it is published takes 30,000 operations.
-MAX_OPERATIONS = 4_000_000
+# LFW as it is published takes 30,000 operations, three million pairs of pictures that are listed
+# often ten million. They bound time; the bytes of the objects that are made bound memory.
+MAX_OPERATIONS = 16_000_000
+MAX_MADE = 160 << 20  # and an eighth of the pickle, which many small images take
 
 _STOP = ord(".")
 _U1, _U2, _U4, _U8 = (struct.Struct(f"<{c}") for c in "BHIQ")
 _I4, _F8 = struct.Struct("<i"), struct.Struct(">d")
 
 
-def load(data: bytes, names: Container[str] | None, position: int = 0) -> tuple[Any, int]:
+def load(
+    data: Buffer, names: Container[str] | None, position: int = 0, externals: bool = False
+) -> tuple[Any, int]:
     """Return the value of the pickle at ``position`` of ``data``, and the position after it.
 
     Numbers, text, bytes, lists, tuples and dicts come as themselves; a name as ``Global``, a
     call as ``Call``, a persistent id as ``External``. ``names`` are those it may ask for (None:
-    any). Raises ``Refused`` for any other name, opcode, or malformed content. The value may
-    contain itself, and may be nested deeply: walk it with care.
+    any); with ``externals`` it may have persistent ids. Raises ``Refused`` for any other name,
+    opcode, or malformed content. The value may contain itself, and may be nested deeply: walk it
+    with care.
     """
-    machine = Machine(data, position, names)
+    machine = Machine(data, position, names, externals)
     try:
         return _run(machine), machine.position
     except Refused:
@@ -39,14 +43,18 @@ def load(data: bytes, names: Container[str] | None, position: int = 0) -> tuple[
 
 
 def _run(machine: Machine) -> Any:
-    data = machine.data
+    data, end = machine.data, len(machine.data)
+    most = MAX_MADE + (end >> 3)
     for _ in range(MAX_OPERATIONS):
-        if machine.position >= len(data):
+        if machine.position >= end:
             raise Refused("it is cut short")
         code = data[machine.position]
         machine.position += 1
         operation = _OPERATIONS.get(code)
         if operation is not None:
+            machine.made += _COSTS[code]
+            if machine.made > most:
+                raise Refused("it makes more objects than such a file needs")
             operation(machine)
         elif code == _STOP:
             if len(machine.stack) != 1 or machine.marks:
@@ -70,8 +78,7 @@ def _bytes(length: struct.Struct) -> Callable[[Machine], None]:
 
 
 def _text(length: struct.Struct) -> Callable[[Machine], None]:
-    # Python writes lone surrogates this way.
-    return lambda m: m.push(m.take(m.number(length)).decode("utf-8", "surrogatepass"))
+    return lambda m: m.text(m.number(length))
 
 
 def _recall(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
@@ -152,3 +159,7 @@ _BY_LETTER: dict[bytes, Callable[[Machine], Any]] = {
     b"j": _recall(lambda m: m.number(_U4)),
 }
 _OPERATIONS = {letter[0]: operation for letter, operation in _BY_LETTER.items()}
+# What makes no object: Python has the values already, or they are on the stack or in the memo,
+# which counts its entries itself, as calls and dicts do.
+_FREE = b"\x80\x9501N\x88\x89K)aesubRpqrghj\x94\x81\x90"
+_COSTS = [0 if code in _FREE else SMALL for code in range(256)]

@@ -144,10 +144,9 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 
 def test_a_tensor_larger_than_its_storage_is_refused(tmp_path: Path) -> None:
     path = save({"w": torch.ones(1).expand(50_000, 50_000)}, tmp_path / "w.pth", True)
-    with pytest.raises(ChainError, match="larger than its storage"):
-        convert(path)
-    with pytest.raises(ChainError, match="not a plain tensor"):
-        state_dict.read(path)
+    for read in (convert, state_dict.read):
+        with pytest.raises(ChainError, match="larger than its storage"):
+            read(path)
     path = save({"w": torch.ones(2, 2).to_sparse()}, tmp_path / "sparse.pth", True)
     for read in (convert, state_dict.read):
         with pytest.raises(ChainError):

@@ -15,6 +15,7 @@ from download import download
 from fetch import http
 from support.project import Project, expect_error, run_module
 
+LARGEST = 1 << 20
 CONTENT = pickle.dumps(([bytes(range(256)) * 400, b"x"], [True]), protocol=2)
 QUOTA = b"<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head></html>"
 
@@ -117,7 +118,7 @@ def test_resumes_in_a_later_call(server: Server, tmp_path: Path) -> None:
     partial = tmp_path / "partial"
     partial.write_bytes(CONTENT[:1000])
     (tmp_path / "partial.json").write_text('{"version": "\\"one\\""}')
-    http.fetch(server.url("plain"), partial, 0.01)
+    http.fetch(server.url("plain"), partial, LARGEST, 0.01)
     assert partial.read_bytes() == CONTENT
     assert [a.get("Range") for a in server.asked] == ["bytes=1000-"]
 
@@ -125,7 +126,7 @@ def test_resumes_in_a_later_call(server: Server, tmp_path: Path) -> None:
 def test_a_file_changed_meanwhile_is_not_joined(server: Server, tmp_path: Path) -> None:
     partial = tmp_path / "partial"
     # The second version is sent whole, since If-Range names the first.
-    http.fetch(server.url("changes"), partial, 0.01)
+    http.fetch(server.url("changes"), partial, LARGEST, 0.01)
     assert partial.read_bytes() == CONTENT[::-1] + CONTENT
 
 
@@ -180,11 +181,11 @@ def test_a_later_mismatch_is_refused(server: Server, tmp_path: Path) -> None:
 
 def test_an_unknown_server_and_a_closed_port(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="does not resolve"):
-        http.fetch("http://no-such-host.invalid/x", tmp_path / "p", 0.01)
+        http.fetch("http://no-such-host.invalid/x", tmp_path / "p", LARGEST, 0.01)
     with Server() as closed:
         url = closed.url("plain")
     with pytest.raises(FetchError, match="refuses the connection, 4 times"):
-        http.fetch(url, tmp_path / "p", 0.01)
+        http.fetch(url, tmp_path / "p", LARGEST, 0.01)
 
 
 def test_obsutil_is_run_without_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

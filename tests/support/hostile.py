@@ -90,9 +90,9 @@ HOSTILE |= {
     ),
     "an object array": (_dumps((np.array([b"a", b"bb"], object), [True])), "'O8'"),
     # Bombs
-    "lists without end": (b"\x80\x02" + b"]" * MANY, "operations"),
-    "lists in memory without end": (b"\x80\x04" + b"]\x94" * (MANY // 2), "operations"),
-    "marks without end": (b"\x80\x02" + b"(" * MANY, "operations"),
+    "lists without end": (b"\x80\x02" + b"]" * MANY, "more objects"),
+    "lists in memory without end": (b"\x80\x04" + b"]\x94" * (MANY // 2), "more objects"),
+    "marks without end": (b"\x80\x02" + b"(" * MANY, "more objects"),
     "tuples in tuples": (b"\x80\x02)" + b"\x85" * 1_000_000 + b".", "holds no"),
     "lists in lists": (b"\x80\x02" + b"]" * 1_000_000 + b"a" * 999_999 + b".", "holds no"),
     "dicts in dicts": (b"\x80\x02" + b"}N" * 500_000 + b"}" + b"s" * 500_000 + b".", "holds no"),
