@@ -57,6 +57,8 @@ def run(specimen: Specimen, step: Step, control: Control | None = None) -> Ran:
             if control:
                 control.lead(os.getpid())
             _become(specimen.root, step, out, err)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(120)
     status = None
@@ -75,8 +77,9 @@ def run(specimen: Specimen, step: Step, control: Control | None = None) -> Ran:
 
 def _become(root: Path, step: Step, out: Path, err: Path) -> None:
     os.chdir(root)
+    environment = clean_environment(step.configuration)
     os.environ.clear()
-    os.environ.update(clean_environment(step.configuration))
+    os.environ.update(environment)
     for number, path in ((1, out), (2, err)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)
