@@ -193,7 +193,7 @@ $(CHECKED): $(REFERENCE) $(WEIGHTS) $(LABELS) $(wildcard $(RUN)_bs$(BS)/embeddin
 
 ##@ The project
 
-.PHONY: venv test lint help clean distclean
+.PHONY: venv test torture lint help clean distclean
 
 venv: $(call installed,$(CHAIN_PARTS)) ## The Python environment alone: what ENGINE and PRECISION need
 $(call installed,$(PARTS)): $(VENV)/.installed-%: requirements/%.txt requirements/constraints.txt scripts/venv.sh
@@ -202,6 +202,9 @@ $(call installed,$(PARTS)): $(VENV)/.installed-%: requirements/%.txt requirement
 
 test: $(call installed,$(PARTS)) ## All tests but those of minutes each (pytest -m long)
 	@$(RUN_DOOR) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
+# In copies of the project, which it removes.
+torture: $(call installed,$(PARTS)) ## Break the chain on purpose for MINUTES: rot, kills, full disks, makes at once
+	@$(RUN_DOOR) tests/torture/run.py --minutes $(MINUTES) --out result/torture.json
 lint: $(call installed,dev) ## Check style and formatting
 	@$(RUN_DOOR) -m ruff check .
 	@$(RUN_DOOR) -m ruff format --check .
@@ -216,7 +219,7 @@ PRODUCTS := $(foreach suffix,_crops _list.npy _unique.npy _npu _npu.json _npu_ai
 PRODUCTS += $(DEMO_DATA) data/.stamp
 PRODUCTS += $(foreach suffix,_baseline.npy _dynamic.onnx _bs[0-9]* _????????????????.data _*_int8 _*_ncnn,$(MADE_MODELS:%=%$(suffix)))
 PRODUCTS += model/demo_*.pth model/.stamp model/.cache
-PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/compare result/identify result/all_pairs result/report.html \
+PRODUCTS += result/*_bs[0-9]* result/*_reference.json result/bench_*.json result/torture.json result/compare result/identify result/all_pairs result/report.html \
 	result/report.md result/log result/.stamp
 PRODUCTS += $(foreach product,$(filter data/% model/% result/%,$(PRODUCTS)),$(dir $(product)).seal/$(notdir $(product)).json)
 DOWNLOADS := $(DOWNLOADABLE) {data,model}/.downloads.json {data,model}/.*.part* .venv LResNet LResNet.tmp-*

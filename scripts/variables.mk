@@ -141,5 +141,7 @@ VENV ?= .venv
 PYTHON ?= python3
 ## {url?} Index that torch comes from, and nothing else; empty: where pip takes all from, for Linux with 3 GB for CUDA
 TORCH_INDEX_URL ?=
+## {number} Minutes that make torture takes, once it has made the chain that it breaks
+MINUTES ?= 10
 ## {switch} 1 shows the commands
 V ?=

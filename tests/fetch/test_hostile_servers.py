@@ -66,5 +66,5 @@ def test_records_that_are_damaged(tmp_path: Path) -> None:
     (tmp_path / ".downloads.json").write_text('{"set.bin": 7}')
     assert download.download(tmp_path / "set.bin", [(tmp_path / "a").as_uri()], {})
     (tmp_path / ".downloads.json").write_text("[" * 100_000)
-    with pytest.raises(ChainError, match="not JSON|nested"):
+    with pytest.raises(ChainError, match=r"not JSON|nested"):
         download.download(tmp_path / "other.bin", [(tmp_path / "a").as_uri()], {})
