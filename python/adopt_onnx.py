@@ -11,11 +11,17 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from common import limits
 from common.errors import ChainError, exit_with, reason
 from dataset import preprocessing
 from onnx_graph import adoption, foreign, not_finite, parity, store
 from seals.arrays import write_npy
 from seals.ledger import brought
+
+# Memory while the file is read: so many times its size, and bytes besides; and while it runs, on
+# a batch of four, and is converted.
+READING, SLACK, RUNNING = 3, 512 << 20, 4 << 30
+SECONDS = 1800  # of CPU time: the largest recognisers take a minute
 
 
 def run_as_it_came(path: Path, image: str, output: str, batch: np.ndarray) -> np.ndarray:
@@ -48,26 +54,19 @@ def run_as_it_came(path: Path, image: str, output: str, batch: np.ndarray) -> np
     return np.stack([values[0] for values in rows])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", type=brought, required=True, help="ONNX file of a recogniser")
-    parser.add_argument("--output", help="its output that is the embedding (default: the only one)")
-    preprocessing.add_arguments(parser)
-    parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
-    parser.add_argument("--onnx", type=Path, required=True, help="ONNX file to write")
-    parser.add_argument("--baseline", type=Path, required=True, help="its own output, .npy")
-    args = parser.parse_args()
-
+def adopt(args: argparse.Namespace) -> None:
+    """Read the source, run it as it came, and write the two products. Raises ``ChainError``."""
     form = preprocessing.parse(args.colour, args.mean, args.scale)
     source = foreign.read(args.source)
     foreign.check_operators(args.source, source)
     image, channels_last = foreign.image_input(args.source, source)
     output = foreign.choose_output(args.source, source, args.output)
     # Before the tensors are in memory, where the graph no longer names their files.
-    foreign.check_files(args.source, source)
+    weights = foreign.check_files(args.source, source)
     for path in store.weight_files(source, args.source.parent):
         brought(str(path))
     checksum = foreign.checksum(args.source, source)
+    limits.allow(READING * weights + RUNNING)
     foreign.load_tensors(args.source, source)
     foreign.check_sizes(args.source, source)
 
@@ -123,6 +122,40 @@ def main() -> None:
 
     write_npy(args.baseline, baseline)
     store.publish(adopted, args.onnx, args.weights_name, check)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", type=brought, required=True, help="ONNX file of a recogniser")
+    parser.add_argument("--output", help="its output that is the embedding (default: the only one)")
+    preprocessing.add_arguments(parser)
+    parser.add_argument("--weights-name", required=True, help="stem of the shared weight file")
+    parser.add_argument("--onnx", type=Path, required=True, help="ONNX file to write")
+    parser.add_argument("--baseline", type=Path, required=True, help="its own output, .npy")
+    args = parser.parse_args()
+
+    # The files beside it count as they are read: check_files bounds them.
+    size = args.source.stat().st_size
+
+    def work() -> None:
+        try:
+            adopt(args)
+        except (ChainError, OSError, MemoryError):
+            raise
+        except Exception as error:  # a damaged graph raises nearly anything, wherever it is used
+            raise ChainError(
+                f"{args.source} is damaged, or uses ONNX in a way that the chain does not know "
+                f"({reason(error)}); get a fresh copy or export it again."
+            ) from None
+
+    limits.within(
+        work,
+        READING * size + SLACK,
+        SECONDS,
+        args.onnx.parent,
+        f"{args.source} takes more memory or time than a recogniser of its size, or what reads it "
+        "fails over it; get a fresh copy.",
+    )
 
 
 if __name__ == "__main__":

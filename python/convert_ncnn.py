@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 
 import engines
+from common.arrays import read_npy
 from common.errors import ChainError, exit_with, reason
 from common.files import remove
 from common.machine import versions
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
 
-    baseline = np.load(args.baseline)
+    baseline = read_npy(args.baseline, "f", 2)
     source = store.metadata(store.load_graph(args.onnx))
     report: dict[str, Any] = {"source": source, "gflop_per_image": flops.count(args.onnx) / 1e9}
     args.out.mkdir(parents=True, exist_ok=True)

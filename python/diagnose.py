@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from common.arrays import read_npy
 from common.errors import ChainError, exit_with
 from common.progress import progress
 from common.shapes import SIDE
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--labels", type=made, required=True, help=".npy of the set")
     args = parser.parse_args()
 
-    labels = np.load(args.labels, allow_pickle=False)
+    labels = read_npy(args.labels, "b", 1)
     chosen = np.unique(np.linspace(0, len(labels) - 1, PAIRS).astype(int))
     issame = labels[chosen]
     if len(chosen) < FOLDS or issame.all() or not issame.any():

@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 import onnx
 
+from common.arrays import read_npy
 from common.errors import exit_with
 from fusion.folds import drop_identities, fold_norms_back, fold_norms_on, separate_slopes
 from fusion.graph import Graph, count
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
     parser.add_argument("--report", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()
-    baseline = np.load(args.baseline)
+    baseline = read_npy(args.baseline, "f", 2)
     model, report = fuse(onnx.load(str(args.onnx)))
     if report["untouched"]:
         print(f"{args.onnx} is left as it is: {report['untouched']}.", file=sys.stderr)

@@ -12,6 +12,7 @@ from torch import nn
 
 import networks
 from checkpoint.state_dict import load_into
+from common.arrays import read_npy
 from common.errors import ChainError, exit_with
 from dataset.crops import open_crops
 from dataset.preprocessing import Preprocessing
@@ -85,7 +86,7 @@ def main() -> None:
     parser.add_argument("--embeddings", type=made, help=".npy of a whole run, if there is one")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()
-    issame = np.load(args.labels, allow_pickle=False)
+    issame = read_npy(args.labels, "b", 1)
     crops = open_crops(args.crops)
     if len(issame) < FOLDS or len(crops) != 2 * len(issame):
         raise ChainError(f"{args.crops} has too few pairs for {FOLDS} folds; give a larger set.")
@@ -102,7 +103,7 @@ def main() -> None:
         ),
     }
     if args.embeddings:
-        embeddings = np.load(args.embeddings, allow_pickle=False)
+        embeddings = read_npy(args.embeddings, "f", 2)
         if len(embeddings) != len(crops):
             raise ChainError(f"{args.embeddings} is of another set; remove it and run it again.")
         result["evaluated_pairs"] += compare_evaluations(

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
-
+from common.arrays import read_npy
 from common.errors import exit_with
 from common.machine import versions
 from evaluation.metrics import measures
@@ -23,7 +22,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="accuracy JSON to write")
     args = parser.parse_args()
 
-    issame = np.load(args.labels, allow_pickle=False)
+    issame = read_npy(args.labels, "b", 1)
     refuse_unscorable(issame, args.labels)
     distances = distances_of(load_embeddings(args.embeddings, len(issame)), args.embeddings)
     refuse_equal(distances, args.embeddings)

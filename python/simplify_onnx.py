@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import onnx
 
+from common.arrays import read_npy
 from common.errors import ChainError, exit_with
 from onnx_graph import parity, store
 from seals.ledger import made
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write, same folder")
     parser.add_argument("--parity", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()
-    baseline = np.load(args.baseline)
+    baseline = read_npy(args.baseline, "f", 2)
     stages = {"onnx": parity.gate(args.onnx, baseline, str(args.onnx))}
 
     def check(path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ascend import input_files
+from common.arrays import read_npy
 from common.errors import ChainError, exit_with
 from common.files import remove
 from common.machine import usable_cpus
@@ -79,7 +80,7 @@ def main() -> None:
     crops = open_crops(args.crops)
     which = np.arange(len(crops))
     if args.unique_index:
-        which = np.unique(np.load(args.unique_index, allow_pickle=False))
+        which = np.unique(read_npy(args.unique_index, "i", 1))
     remove(args.out)
     write(args.crops, which, form, args.aipp, input_files.folder_of(args.out))
     write_json(

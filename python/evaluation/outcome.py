@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from common.arrays import read_npy
 from common.errors import ChainError
 from common.progress import progress
 from evaluation.metrics import judged_right, thresholds_of_pairs
@@ -38,7 +39,7 @@ def load_embeddings(path: Path, pairs: int) -> np.ndarray:
     """
     if not path.exists():
         raise ChainError(f"{path} is missing; run make infer first.")
-    embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
+    embeddings = read_npy(path, "f", mapped=True)
     if embeddings.ndim != 2 or len(embeddings) != 2 * pairs:
         raise ChainError(
             f"{path} has shape {embeddings.shape} but the set has {pairs} pairs; "
@@ -86,7 +87,7 @@ def load_outcome(folder: Path, data: Path) -> Outcome:
             raise ChainError(f"{path} is missing; run make accuracy for {folder.name} again.")
     check(labels)
     check(folder / "embeddings.npy", moved=True)
-    issame = np.load(labels, allow_pickle=False)
+    issame = read_npy(labels, "b", 1)
     embeddings = load_embeddings(folder / "embeddings.npy", len(issame))
     distances = distances_of(embeddings, folder / "embeddings.npy")
     folds = len(result["fold_threshold"])

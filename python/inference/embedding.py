@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from common.arrays import read_npy
 from common.errors import ChainError
 from common.progress import progress
 from common.shapes import VIEWS
@@ -35,7 +36,7 @@ def read_unique_index(path: Path | None, images: int) -> np.ndarray:
     where it belongs to another set.
     """
     every = np.arange(images)
-    index = np.load(path, allow_pickle=False) if path else every
+    index = read_npy(path, "i", 1) if path else every
     if index.shape != every.shape:
         raise ChainError(f"{path} is not of this decoded set; run make preprocess.")
     return index

@@ -46,16 +46,18 @@ def read(path: Path) -> ModelProto:
     return model
 
 
-def check_files(path: Path, model: ModelProto) -> None:
-    """Raise ``ChainError`` unless the files that ``model``, of ``path``, names are as it says.
+def check_files(path: Path, model: ModelProto) -> int:
+    """Return the bytes of all tensors of ``model``, which is that of ``path``.
 
-    They lie in the folder of ``path`` and are long enough, and all tensors fit into one message.
+    Raises ``ChainError`` unless the files that it names lie in the folder of ``path`` and are long
+    enough, and all tensors fit into one message.
     """
     total = 0
     for tensor in model.graph.initializer:
         total += _size(path, tensor)
         if total > LARGEST:
             raise ChainError(f"{path} has more than 2 GiB of weights, which the chain cannot hold.")
+    return total
 
 
 def load_tensors(path: Path, model: ModelProto) -> None:

@@ -119,7 +119,7 @@ class Machine:
         if len(full) > _LONGEST_NAME:
             raise Refused("a name in it is too long")
         if self.names is not None and full not in self.names:
-            raise Refused(f"{ASKS} {full}")
+            raise Refused(f"{ASKS} {full if full.isprintable() else repr(full)}")
         self.push(Global(full))
 
     def persistent(self) -> None:
