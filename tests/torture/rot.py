@@ -80,10 +80,10 @@ def rot(random: Random, bench: Bench, name: str, hidden: bool = False) -> str:
 
 
 def _of_note(name: str) -> bool:
-    # Locks are empty, logs and the report itself are read by people alone. The sources have a
+    # Locks hold no product, logs and the report itself are read by people alone. The sources have a
     # class of their own: one that changes together with its time is another source.
     apart = (*SOURCES, "result/log/", "result/report.")
-    return not name.endswith(".lock") and not name.startswith(apart)
+    return not name.endswith((".lock", "/.make", "/.now")) and not name.startswith(apart)
 
 
 def _twins(bench: Bench, name: str) -> list[str]:

@@ -32,6 +32,8 @@ CONFIGURATIONS = {
     "int8": ("ENGINE=openvino", "PRECISION=int8"),
 }
 TIMED = ("LOOP=2", "WARMUP=1")
+# Of a make around this one.
+APART = ("MAKE", "MFLAGS", "CHAIN_MAKE")
 KEPT = ("data", "model", "result")
 STATE = "specimen.json"
 
@@ -152,7 +154,7 @@ def _make(root: Path, configuration: str, *arguments: str) -> str:
 
 def clean_environment(configuration: str) -> dict[str, str]:
     """Return the environment of a make for ``configuration``, without that of a make around it."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(APART)}
     kept |= {"PYTHONDONTWRITEBYTECODE": "1"}
     return kept | (environment() if configuration == "ascend" else {})
 
