@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from common.errors import ChainError, reason
+
 # Of a folder with more files than this the whole system is synced: each alone would take longer.
 _MANY = 256
 
@@ -35,6 +37,15 @@ def replacing(path: Path) -> Iterator[Path]:
         else:
             os.replace(temporary, path)
         _sync(path.parent)
+    except OSError as error:
+        # What was written to an open file does not say which.
+        if error.errno and not error.filename:
+            error.filename = str(path)
+        elif not error.errno:
+            raise ChainError(
+                f"{path} could not be written ({reason(error)}); check the free disk space."
+            ) from None
+        raise
     finally:
         remove(temporary)
 

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import random
+import resource
 import time
 import traceback
 from collections.abc import Callable
@@ -46,6 +47,8 @@ def judged(read: Callable[[], object], size: int) -> Outcome:
     except Exception:
         kind, said = "wrong", traceback.format_exc()
     seconds, peak = time.monotonic() - start, max(0, resident("VmHWM") - before)
+    # Of a process of its own, all that it had is counted.
+    peak = max(peak, (resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10) - before)
     if kind != "wrong" and (seconds > SECONDS or peak > 3 * size + (512 << 20)):
         kind, said = "wrong", f"took {seconds:.1f} s and {peak:,} bytes for {size:,}: {said}"
     return Outcome(kind, seconds, peak, said)

@@ -115,7 +115,8 @@ def _compared(
     differing = [n for n in bench.graph.differing(sequence) if n != name]
     if differing and all(n.startswith("result/report.") for n in differing):
         # A page that leaves something out says of what.
-        page = (bench.specimen.root / "result/report.md").read_text()
+        pages = (bench.specimen.root / f"result/report.{kind}" for kind in ("md", "html"))
+        page = "".join(page.read_text() for page in pages)
         if name in page or str(Path(name).parent) in page:
             return Outcome(TOLD, f"{did}: the report names it")
     if differing:

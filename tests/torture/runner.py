@@ -23,7 +23,9 @@ from torture.graph import Graph, trace
 from torture.outcome import WRONG, Outcome
 
 # The classes, and how many trials the short form has of each.
-CLASSES = {"rot": 40, "source": 4, "kill": 8, "resume": 6, "disk": 24, "together": 3}
+CLASSES = {"rot": 30, "source": 3, "kill": 6, "resume": 4, "disk": 18, "together": 2}
+CLASSES |= {"input-bin": 60, "input-pth": 30, "input-onnx": 6, "input-pictures": 30}
+CLASSES |= {"input-products": 60}
 WORKERS = 2
 BUILT = ("openvino", "onnxruntime")
 
@@ -98,7 +100,9 @@ def _seeds(first: int, step: int, trials: int | None) -> range:
 
 
 def _work(folder: Path, graph: Graph, name: str, seeds: range, file: Path, until: float) -> None:
-    trial = importlib.import_module(f"torture.{name}").trial
+    module, _, kind = name.partition("-")
+    module = importlib.import_module(f"torture.{module}")
+    trial = module.TRIALS[kind] if kind else module.trial
     if not folder.exists():
         shutil.copytree(graph.specimen.folder, folder)
     own = specimen.Specimen(folder)

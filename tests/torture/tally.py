@@ -9,7 +9,7 @@ from typing import Any
 
 from torture.outcome import SURVIVED, TOLD, WRONG
 
-HEADER = f"{'class':<12}{'trials':>8}{SURVIVED:>10}{TOLD:>8}{WRONG:>8}{'peak':>10}{'longest':>10}"
+HEADER = f"{'class':<14}{'trials':>8}{SURVIVED:>10}{TOLD:>8}{WRONG:>8}{'peak':>10}{'longest':>10}"
 MIB = 1 << 20
 
 
@@ -31,7 +31,7 @@ def line(name: str, found: dict[str, Any]) -> str:
     """Return a class's line below ``HEADER``."""
     counts = f"{found['trials']:>8}{found[SURVIVED]:>10}{found[TOLD]:>8}{found[WRONG]:>8}"
     peak = f"{found['peak_bytes'] / MIB:,.0f} MiB"
-    return f"{name:<12}{counts}{peak:>10}{found['longest_s']:>8.1f} s"
+    return f"{name:<14}{counts}{peak:>10}{found['longest_s']:>8.1f} s"
 
 
 def table(path: Path) -> str:
