@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import urllib.parse
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 from common.checksum import sha256
 from common.errors import ChainError, FetchError, exit_with
-from common.files import remove, write_json
+from common.files import is_zip, remove, write_json
 from common.records import read_json
 from dataset import verification_bin
 from fetch import gdrive, obs, web_page
@@ -138,7 +137,7 @@ def _check(partial: Path, path: Path, expected: dict[str, Any]) -> dict[str, Any
                 )
         if path.suffix == ".bin":
             verification_bin.read(partial)
-        elif path.suffix == ".pth" and not (zipfile.is_zipfile(partial) or head[:1] == b"\x80"):
+        elif path.suffix == ".pth" and not (is_zip(partial) or head[:1] == b"\x80"):
             raise FetchError("what came is not a whole PyTorch checkpoint")
         return found
     except ChainError:

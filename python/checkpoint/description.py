@@ -6,7 +6,6 @@ row of pickles before it.
 
 import mmap
 import struct
-import zipfile
 from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 
 from checkpoint import archive
 from common.errors import ChainError
+from common.files import is_zip
 from safe_pickle import reader
 from safe_pickle.reader import Buffer, Call, External, Global, Refused
 
@@ -47,7 +47,7 @@ def load(path: Path, names: Container[str] | None = None) -> tuple[Any, Storages
     if path.stat().st_size > LARGEST:
         raise ChainError(f"{path} is larger than {LARGEST >> 30} GiB; save the weights alone.")
     try:
-        if zipfile.is_zipfile(path):
+        if is_zip(path):
             return _load_zip(path, names)
         with path.open("rb") as file:
             if not file.read(1):

@@ -1,12 +1,12 @@
 """Files that people take for a PyTorch checkpoint, told by first bytes and structure."""
 
 import os
-import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
 from checkpoint import archive
 from common.errors import ChainError
+from common.files import is_zip
 from safe_pickle.reader import Refused
 
 # Format of an MXNet parameter file: kMXAPINDArrayListMagic and a reserved word, both 64 bits
@@ -24,7 +24,7 @@ def refuse(path: Path) -> None:
 
     Known are ONNX, TorchScript, safetensors and MXNet's parameter files. Reads a few bytes of it.
     """
-    if zipfile.is_zipfile(path):
+    if is_zip(path):
         if _is_script(path):
             raise ChainError(
                 f"{path} is a TorchScript archive, not a checkpoint; save the state_dict() of its "

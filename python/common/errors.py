@@ -14,8 +14,20 @@ _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 _UNSAFE = re.compile(r"weights_only|allow_pickle|safe_globals|pickle\.load|\btrust", re.IGNORECASE)
 
 
+def _shown(character: str) -> str:
+    if character.isprintable() or character == "\n":
+        return character
+    return character.encode("unicode_escape").decode()
+
+
 class ChainError(Exception):
-    """One sentence that names the file or value at fault and says what to do."""
+    """One sentence that names the file or value at fault and says what to do.
+
+    What files hold may be part of it: characters that a terminal would obey are spelled out.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("".join(map(_shown, sentence)))
 
 
 class FetchError(Exception):

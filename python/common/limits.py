@@ -36,7 +36,7 @@ def within(
 
     ``work`` may change its own memory by ``allow``. Its ``ChainError`` is raised here; where it
     exceeds a limit, or crashes, ``ChainError(sentence)`` is, and what it was writing in ``folder``
-    is removed. What libraries write to stderr on such an end is dropped. Must be called
+    is removed. What libraries print is dropped. Must be called
     before this process has threads.
     """
     sys.stdout.flush()
@@ -65,7 +65,8 @@ def within(
 def _run(work: Callable[[], None], memory: int, seconds: int, writing: int) -> None:
     status, said = 0, ""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         allow(memory)
