@@ -8,6 +8,7 @@ from seals.seal import Rotten, Seal, Unsealed, check, digest, make_command, name
 
 _made_of: dict[str, str] = {}
 _sources: dict[str, str] = {}
+_seen: dict[str, list[int]] = {}
 # For each file that anything read so far was made of: its SHA-256, and who says so.
 _known: dict[str, tuple[str, str]] = {}
 
@@ -42,6 +43,8 @@ def brought(text: str) -> Path:
             ) from None
         _remember(name_of(path), seal.sha256 if seal else digest(path), str(path))
         _sources[name_of(path)] = _made_of[name_of(path)] = _known[name_of(path)][0]
+        stat = path.stat()
+        _seen[name_of(path)] = [stat.st_size, stat.st_mtime_ns]
     return path
 
 
@@ -55,6 +58,7 @@ def _add(path: Path, seal: Seal) -> None:
         _remember(name, found, str(path))
     _made_of[seal.name] = seal.sha256
     _sources.update(seal.sources)
+    _seen.update(seal.seen)
 
 
 def _remember(name: str, found: str, source: str) -> None:
@@ -76,4 +80,4 @@ def seal_for(path: Path, found: str, parts: dict[str, str], kept: bool) -> Seal:
     if kept:
         _made_of[name] = found
     step = Path(sys.argv[0]).stem
-    return Seal(name, found, step, make_command(), of, dict(_sources), parts)
+    return Seal(name, found, step, make_command(), of, dict(_sources), parts, dict(_seen))

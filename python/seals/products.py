@@ -7,7 +7,7 @@ from typing import Any
 
 from common import files, records
 from seals.ledger import seal_for
-from seals.seal import check, digest, encode, place
+from seals.seal import check, digest, encode, place, refuse_rotten_source
 
 
 @contextmanager
@@ -34,6 +34,7 @@ def seal(
     """
     sums = {name: digest(part) for name, part in (parts or {}).items()}
     made = seal_for(path, digest(content), sums, kept)
+    refuse_rotten_source(made, path)
     with files.replacing(place(path)) as temporary:
         temporary.write_text(encode(made), encoding="utf-8")
 

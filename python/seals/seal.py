@@ -21,7 +21,8 @@ _COMMAND = "MAKE_COMMAND_LINE"
 @dataclass(frozen=True)
 class Seal:
     """``sha256`` of the product ``name``, of its further files (``parts``), of what the step read
-    and had written before (``made_of``), and of what people brought for all of that (``sources``).
+    and had written before (``made_of``), and of what people brought for all of that (``sources``),
+    of which ``seen`` has size and time in ns.
 
     ``step`` is the door that wrote it, ``command`` the make command that ran it.
     """
@@ -33,6 +34,7 @@ class Seal:
     made_of: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, list[int]] = field(default_factory=dict)
 
 
 class Rotten(ChainError):
@@ -130,6 +132,23 @@ def check(path: Path, moved: bool = False) -> Seal:
             state = "is not as it was written" if beside.exists() else "is missing"
             raise Rotten(f"{beside}, a part of {path}, {state}; {remedy(beside, seal)}.")
     return seal
+
+
+def refuse_rotten_source(seal: Seal, path: Path) -> None:
+    """Raise ``Rotten`` where a source of ``seal``, which ``path`` is to get, has changed since the
+    seal that is there, though neither its size nor its time have.
+    """
+    try:
+        before = _read(path)
+    except Unsealed:
+        return
+    for name, found in seal.sources.items() if before else ():
+        same = before.seen.get(name) == seal.seen.get(name)
+        if same and before.sources.get(name, found) != found:
+            raise Rotten(
+                f"{name} has changed since {path} was made of it, though not its size and time; "
+                f"get a fresh copy, or touch {name} if that was meant, and run make again."
+            )
 
 
 def remedy(path: Path, seal: Seal | None = None) -> str:

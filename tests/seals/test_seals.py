@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +112,25 @@ def test_a_source_that_changed_under_its_time_is_noticed(chain):
     ledger.brought("source.bin")
     with pytest.raises(ChainError, match=r"different versions of source\.bin; run touch"):
         ledger.made("a.npy")
+
+
+def test_nothing_is_made_of_a_source_that_changed_under_its_time(chain):
+    stat = (chain / "source.bin").stat()
+    (chain / "source.bin").write_bytes(b"SOURCE")
+    for time, refused in ((stat.st_mtime_ns, True), (stat.st_mtime_ns + 10**9, False)):
+        os.utime(chain / "source.bin", ns=(stat.st_atime_ns, time))
+        (chain / "a.npy").unlink()
+        ledger.brought("source.bin")
+        if refused:
+            with pytest.raises(ChainError, match=r"has changed since a\.npy was made of it"):
+                write_npy(Path("a.npy"), np.arange(9))
+            (chain / "a.npy").write_bytes(b"")
+        else:
+            write_npy(Path("a.npy"), np.arange(9))
+            assert seal.check(chain / "a.npy").sources["source.bin"] == seal.digest(
+                chain / "source.bin"
+            )
+        forget()
 
 
 def test_a_product_of_make_that_was_replaced_says_what_to_do(chain):

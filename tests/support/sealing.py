@@ -16,7 +16,7 @@ def seal(*paths: Path) -> None:
 
 def forget() -> None:
     """Let this process, in which tests call several doors, have read nothing."""
-    for known in (ledger._made_of, ledger._sources, ledger._known):
+    for known in (ledger._made_of, ledger._sources, ledger._seen, ledger._known):
         known.clear()
 
 
