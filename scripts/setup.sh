@@ -11,9 +11,9 @@ set -euo pipefail
 
 NUMBER='[1-9][0-9]{0,8}'
 # Goals that neither build nor run anything.
-PLAIN=" help clean distclean test lint "
+PLAIN=" help clean distclean test torture lint "
 # Goals that leave every product as it is.
-HARMLESS=" help test lint doctor "
+HARMLESS=" help test torture lint doctor "
 flags=$1 overrides=$2 goals=$3
 shift 3
 

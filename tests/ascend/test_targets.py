@@ -9,7 +9,7 @@ from support.ascend import TOOLKIT, environment, make_python3
 from support.project import ROOT, Project, expect_error
 
 # They install packages, run these very tests, or need a network.
-ELSEWHERE = {"venv", "test", "lint", "patch", "reference-check"}
+ELSEWHERE = {"venv", "test", "torture", "lint", "patch", "reference-check"}
 SAID = {
     "verify": "add ENGINE=openvino",
     "tune": "add ENGINE=openvino",

@@ -44,7 +44,8 @@ def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
         "DATA": "none.bin", "WEIGHTS": "none.pth", "BATCHES": "1", "AIPP": "", "UNIQUE": "",
         "VENV": "", "PY": python, "PYTHON": sys.executable, **values,
     }  # fmt: skip
-    command = ["bash", "-c", '. scripts/setup.sh "$@"', "setup", "", "report"]
+    # As for make -n, which does not hold the folder.
+    command = ["bash", "-c", '. scripts/setup.sh "$@"', "setup", "-n", "", "report"]
     result = subprocess.run(
         [*command, *(f"{name}={value}" for name, value in variables.items())],
         cwd=ROOT,
@@ -52,7 +53,7 @@ def setup(python: str = sys.executable, **values: str) -> tuple[str, str]:
         text=True,
         check=True,
     )
-    return result.stdout.splitlines()[0], result.stderr
+    return result.stdout.splitlines()[0].removesuffix(" READY"), result.stderr
 
 
 def defaults() -> dict[str, str]:

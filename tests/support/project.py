@@ -41,18 +41,23 @@ def expect_error(result: subprocess.CompletedProcess, *fragments: str) -> None:
         assert fragment in errors[0]
 
 
+def _files() -> list[str]:
+    """Return the project's own files: those of git, or without it all that make does not make."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode == 0:
+        return [name for name in listed.stdout.split("\0") if name]
+    made = (".venv", "LResNet", "data", "model", "result")
+    found = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+    return [str(path) for path in found if path.parts[0] not in made or path.name == "README.md"]
+
+
 class Project:
     """A copy of the project's files in ``root``, using the interpreter that runs the tests."""
 
     def __init__(self, root: Path):
         self.root = root
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            check=True,
-        )
-        for name in filter(None, listed.stdout.decode().split("\0")):
+        for name in _files():
             if (ROOT / name).exists():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, root / name)
