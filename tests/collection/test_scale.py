@@ -14,7 +14,7 @@ from collection.scaling import DAY, HOUR, Measured, Node
 from evaluation.published import figures
 from support.big_collection import drive
 from support.project import ROOT, expect_error, run_module
-from support.results import make_result, make_set
+from support.results import change, make_result, make_set
 
 FIGURES = ROOT / "docs/scale.json"
 PAGES = [ROOT / "docs/scale.md", ROOT / "docs/scale.zh-CN.md"]
@@ -96,8 +96,7 @@ def test_arithmetic_of_round_figures():
 def test_a_configuration_of_ones_own_and_its_price(tmp_path, project):
     make_set(tmp_path)
     perf = make_result(tmp_path) / "perf.json"
-    record = json.loads(perf.read_text())
-    perf.write_text(json.dumps(record | {"dimension": 128}))
+    change(perf, dimension=128)
     said = scale("--perf", perf).stdout.splitlines()
     assert said[0].startswith("mobilefacenet openvino fp32 batch 4, a node of 2 cores: ")
     assert len(said) == 6 and "cost" not in said[1]
@@ -105,7 +104,7 @@ def test_a_configuration_of_ones_own_and_its_price(tmp_path, project):
     priced = scale("--perf", perf, "--price", 2).stdout.splitlines()
     cost = float(priced[3].split("|")[-2].replace(",", ""))
     assert cost == pytest.approx(2 * hours, rel=0.01)
-    perf.write_text(json.dumps({k: v for k, v in record.items() if k != "throughput"}))
+    change(perf, throughput=None)
     for price in ("-1", "1,5", "1e3", "."):
         said = project.make("scale", f"PRICE={price}", ok=False).stderr
         assert f"PRICE={price} is not allowed; give one number such as 2.5" in said
