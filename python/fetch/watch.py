@@ -40,6 +40,8 @@ def watched(partial: Path, largest: int) -> Iterator[None]:
         elif looks * PERIOD >= DEADLINE:
             why = f"it did not end in {DEADLINE / 3600:.0f} hours; run make again to go on"
         if why:
+            # Time to leave; then once more, should somebody have swallowed it.
+            signal.setitimer(signal.ITIMER_REAL, PERIOD + 1, PERIOD)
             raise _TooLongError
 
     before = signal.signal(signal.SIGALRM, look)

@@ -69,8 +69,8 @@ def wrong_pairs(
 def _crops(c: Configuration, data: Path) -> tuple[Crops | None, str | None]:
     path = data / f"{c['dataset']}{SUFFIX}"
     try:
-        check(path)
         crops = open_crops(path)
+        check(path)
         if crops.attrs["source_sha256"] != c["data_sha256"]:
             raise ChainError(f"{path} holds another set than the one measured")
     except (ChainError, KeyError) as error:

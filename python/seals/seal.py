@@ -120,6 +120,8 @@ def check(path: Path, moved: bool = False) -> Seal:
     parts = Path(seal.name).parts[-1 if moved else -2 :]
     if path.absolute().parts[-len(parts) :] != parts:
         raise Rotten(f"{path} has the seal of {seal.name}; {remedy(path)}.")
+    if not path.exists():
+        raise Rotten(f"{path} is missing; {remedy(path, seal)}.")
     if digest(path) != seal.sha256:
         # A step that is writing it puts the seal in place first.
         time.sleep(0.2)

@@ -19,6 +19,7 @@ from dataset.preprocessing import Preprocessing
 from inference.embedding import NotFinite, lengths
 from onnx_graph import not_finite, parity
 from support.project import expect_error, run_module
+from support.sealing import seal
 from support.steps import ENGINES, embed, export, fix, simplify
 
 WHITE = 7  # the image that the network of ``overflowing`` cannot take
@@ -54,6 +55,7 @@ def overflowing(tiny: Path, ready: Path, tmp_path_factory) -> Path:
     crops[WHITE] = 255
     crop_store.write(folder / "crops", len(crops), [crops])
     crop_store.set_attributes(folder / "crops", {"source_sha256": "d" * 64})
+    seal(folder / "crops")
     return folder
 
 

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 
-import numpy as np
 import pytest
 
 from onnx_graph import store
@@ -70,7 +69,9 @@ def with_models(ready, tmp_path):
     assert fused.returncode == 0, fused.stderr
     (tmp_path / "model").mkdir()
     for name in ("sim.onnx", "parity.json", "fused.onnx", "fused.json"):
-        shutil.copy(ready / f"model_m_bs1_{name}", tmp_path / f"model/mobilefacenet_bs1_{name}")
+        copied = tmp_path / f"model/mobilefacenet_bs1_{name}"
+        shutil.copy(ready / f"model_m_bs1_{name}", copied)
+        seal(copied)
     return tmp_path
 
 
@@ -153,17 +154,6 @@ def test_throughput_of_another_model_is_not_put_beside_the_accuracy(copy):
     (row,) = [row for row in cells(copy) if row[1:2] == ["out of date"]]
     assert row[0] == "openvino fp32, batch 4"
     assert "* Throughput" not in (copy / "result/report.md").read_text()
-
-
-def test_all_pairs_right_or_of_one_kind(tmp_path):
-    make_set(tmp_path)
-    np.save(tmp_path / "data/faces_list.npy", np.ones(40, bool))
-    seal(tmp_path / "data/faces_list.npy")
-    make_result(tmp_path, perf=False)
-    report(tmp_path)
-    text = (tmp_path / "result/report.html").read_text()
-    assert "ROC</h3>" not in text
-    assert "FRR " in text and "FAR 0" not in text
 
 
 def test_only_a_throughput_is_a_report_too(three, tmp_path):

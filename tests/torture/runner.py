@@ -82,7 +82,7 @@ def _class(
                     scratch / f"worker-{k}",
                     graph,
                     name,
-                    _seeds(seed + k, workers, trials),
+                    _seeds(seed, k, workers, trials),
                     file,
                     until,
                 )
@@ -95,8 +95,8 @@ def _class(
     return records + [fault | {"detail": f"worker {pid} died"} for pid in died]
 
 
-def _seeds(first: int, step: int, trials: int | None) -> range:
-    return range(first, sys.maxsize if trials is None else first + trials, step)
+def _seeds(seed: int, worker: int, workers: int, trials: int | None) -> range:
+    return range(seed + worker, sys.maxsize if trials is None else seed + trials, workers)
 
 
 def _work(folder: Path, graph: Graph, name: str, seeds: range, file: Path, until: float) -> None:
