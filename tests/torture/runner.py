@@ -23,7 +23,7 @@ from torture.graph import Graph, trace
 from torture.outcome import WRONG, Outcome
 
 # The classes, and how many trials the short form has of each.
-CLASSES = {"rot": 30, "source": 3, "kill": 6, "resume": 4, "disk": 18, "together": 2}
+CLASSES = {"rot": 20, "source": 2, "kill": 4, "resume": 3, "disk": 12, "together": 2}
 CLASSES |= {"input-bin": 60, "input-pth": 30, "input-onnx": 6, "input-pictures": 30}
 CLASSES |= {"input-products": 60}
 WORKERS = 2
