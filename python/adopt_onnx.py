@@ -17,6 +17,7 @@ from dataset import preprocessing
 from onnx_graph import adoption, foreign, not_finite, parity, store
 from seals.arrays import write_npy
 from seals.ledger import brought
+from seals.products import begin
 
 # Memory while the file is read: so many times its size, and bytes besides; and while it runs, on
 # a batch of four, and is converted.
@@ -120,6 +121,7 @@ def adopt(args: argparse.Namespace) -> None:
                 "export it again with a dynamic batch."
             ) from None
 
+    begin(args.onnx)
     write_npy(args.baseline, baseline)
     store.publish(adopted, args.onnx, args.weights_name, check)
 

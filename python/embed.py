@@ -15,7 +15,7 @@ from inference.embedding import NotFinite, embed, read_unique_index
 from onnx_graph import not_finite
 from seals.arrays import write_npy
 from seals.ledger import made
-from seals.products import write_json
+from seals.products import begin, write_json
 
 
 def explained(error: NotFinite, args: argparse.Namespace, views: np.ndarray) -> ChainError:
@@ -69,6 +69,7 @@ def main() -> None:
             "end_to_end_fps": round(inferences / wall, 1),
         }
     )
+    begin(args.out)
     write_json(args.run, run)
     write_npy(args.out, embeddings)
 

@@ -23,6 +23,7 @@ from onnx_graph import parity, store
 from reference import checkout
 from seals.arrays import write_npy
 from seals.ledger import brought, sha256_of
+from seals.products import begin
 
 INPUT, OUTPUT = "image", "output1"
 
@@ -95,6 +96,7 @@ def main() -> None:
         onnx.checker.check_model(str(path), full_check=True)
         parity.gate(path, baseline.numpy(), f"the ONNX export of {args.weights}")
 
+    begin(args.onnx)
     write_npy(args.baseline, baseline.numpy())
     store.publish(model, args.onnx, args.weights_name, check)
 

@@ -13,7 +13,7 @@ from fusion.graph import Graph, count
 from fusion.trunk import carry_shifts
 from onnx_graph import parity, store
 from seals.ledger import made
-from seals.products import write_json
+from seals.products import begin, write_json
 
 
 def fuse(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, object]]:
@@ -66,6 +66,7 @@ def main() -> None:
     def check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
         report["parity"] = parity.gate(path, baseline, f"the fused {args.onnx}")
+        begin(args.out)
         write_json(args.report, report)
 
     store.publish(model, args.out, args.weights_name, check)

@@ -13,7 +13,7 @@ from dataset.crops import open_crops
 from dataset.preprocessing import of_record
 from inference.embedding import read_unique_index
 from seals.ledger import made
-from seals.products import write_json
+from seals.products import begin, write_json
 
 
 def main() -> None:
@@ -48,6 +48,7 @@ def main() -> None:
         job = run_record.job(args, private, limit_s)
         job = job._replace(inputs=folder, outfmt=args.outfmt)
         parts, wall = ais_bench.run(job)
+        begin(args.run)
         checksum = output_files.keep(parts, stems, job, model["dimension"], args.outputs)
     run = (
         run_record.record(args, model, parity)

@@ -18,7 +18,7 @@ from dataset.decode import decode
 from evaluation.protocol import refuse_repeats, refuse_unscorable
 from seals.arrays import write_npy
 from seals.ledger import brought, sha256_of
-from seals.products import product
+from seals.products import begin, product
 
 
 def preprocess(source: Path, crops: Path, unique_index: Path, labels: Path) -> None:
@@ -37,6 +37,7 @@ def preprocess(source: Path, crops: Path, unique_index: Path, labels: Path) -> N
         refuse_unscorable(pairs.issame, source)
         refuse_repeats(np.array(first), source)
         crop_store.set_attributes(temporary, {"source_sha256": sha256_of(source)})
+        begin(labels)
     write_npy(unique_index, np.array(first))
     write_npy(labels, pairs.issame)
 

@@ -11,7 +11,7 @@ from common.arrays import read_npy
 from common.errors import ChainError, exit_with
 from onnx_graph import parity, store
 from seals.ledger import made
-from seals.products import write_json
+from seals.products import begin, write_json
 
 
 def simplify(path: Path) -> onnx.ModelProto:
@@ -52,6 +52,7 @@ def main() -> None:
     def check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
         stages["sim"] = parity.gate(path, baseline, f"the simplified {args.onnx}")
+        begin(args.out)
         write_json(args.parity, stages)
 
     store.publish(simplify(args.onnx), args.out, args.weights_name, check)

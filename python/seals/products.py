@@ -22,6 +22,15 @@ def product(path: Path, parts: Iterable[Path] = ()) -> Iterator[Path]:
         seal(path, temporary, {part.name: part for part in parts})
 
 
+def begin(target: Path) -> None:
+    """Remove ``target``, what make looks at, before the first of what is written beside it.
+
+    Where a step runs because one of those was gone, the target alone would not have it run again
+    after it was killed among them.
+    """
+    files.remove(target)
+
+
 def seal(
     path: Path, content: Path, parts: dict[str, Path] | None = None, kept: bool = True
 ) -> None:
