@@ -50,8 +50,7 @@ def download(path: Path, sources: list[str], known: dict[str, Any]) -> str:
             partial = _partial(path, source)
             largest = LARGEST.get(path.suffix, LARGEST_OTHER)
             try:
-                with watched(partial, largest):
-                    _fetch(source, partial, largest)
+                _fetch(source, partial, largest)
                 found = _check(partial, path, expected)
             except FetchError as error:
                 reasons.append(f"{source} ({error})")
@@ -93,7 +92,7 @@ def _fetch(source: str, partial: Path, largest: int) -> None:
     }
     if scheme not in fetchers:
         raise FetchError(f"its scheme is none of {' '.join(fetchers)}")
-    fetchers[scheme]()
+    watched(fetchers[scheme], partial, largest)
 
 
 def _fetch_http(url: str, partial: Path, largest: int) -> None:

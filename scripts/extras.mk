@@ -201,7 +201,7 @@ $(call installed,$(PARTS)): $(VENV)/.installed-%: requirements/%.txt requirement
 	@touch $@
 
 test: $(call installed,$(PARTS)) ## All tests but those of minutes each (pytest -m long)
-	@$(RUN_DOOR) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
+	@$(RUN_DOOR) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 tests
 # In copies of the project, which it removes.
 torture: $(call installed,$(PARTS)) ## Break the chain on purpose for MINUTES: rot, kills, full disks, makes at once
 	@$(RUN_DOOR) tests/torture/run.py --minutes $(MINUTES) --out result/torture.json

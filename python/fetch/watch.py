@@ -1,11 +1,9 @@
 """A transfer under watch: however a server answers, it ends."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
+from common import limits
 from common.errors import FetchError
 
 PERIOD = 60.0  # seconds between two looks at what has come
@@ -14,45 +12,30 @@ PATIENCE = 3  # periods in a row with less; waits that a server asks for fit in
 DEADLINE = 4 * 3600.0  # seconds for one source in all
 
 
-class _TooLongError(BaseException):
-    """What ends a transfer, through whatever handles exceptions on the way."""
+def watched(fetch: Callable[[], None], partial: Path, largest: int) -> None:
+    """Run ``fetch``, which writes ``partial`` and files beside it whose names begin so.
 
-
-@contextmanager
-def watched(partial: Path, largest: int) -> Iterator[None]:
-    """End what writes ``partial``, and files beside it whose names begin so, when it is too slow.
-
-    Raises ``FetchError`` after ``PATIENCE`` periods that brought less than ``LEAST`` bytes each,
-    after ``DEADLINE`` seconds, or where the file has more than ``largest`` bytes. Must be entered
-    in the main thread: a server can hold a thread in a read that nothing but a signal ends.
+    Raises what it raises, and ``FetchError`` after ``PATIENCE`` periods that brought less than
+    ``LEAST`` bytes each, after ``DEADLINE`` seconds, or where the file has more than ``largest``
+    bytes. It runs in a process of its own: a server can hold one in a read for ever.
     """
-    seen, slow, looks, why = _size(partial), 0, 0, ""
+    seen, slow, looks = _size(partial), 0, 0
 
-    def look(number: int, frame: FrameType | None) -> None:
-        nonlocal seen, slow, looks, why
+    def look() -> None:
+        nonlocal seen, slow, looks
         size, looks = _size(partial), looks + 1
         slow = slow + 1 if size - seen < LEAST else 0
         seen = size
         if size > largest:
-            why = too_large(largest)
-        elif slow >= PATIENCE:
-            why = f"its server sent less than {LEAST >> 10} KiB a minute"
-        elif looks * PERIOD >= DEADLINE:
-            why = f"it did not end in {DEADLINE / 3600:.0f} hours; run make again to go on"
-        if why:
-            # Time to leave; then once more, should somebody have swallowed it.
-            signal.setitimer(signal.ITIMER_REAL, PERIOD + 1, PERIOD)
-            raise _TooLongError
+            raise FetchError(too_large(largest))
+        if slow >= PATIENCE:
+            raise FetchError(f"its server sent less than {LEAST >> 10} KiB a minute")
+        if looks * PERIOD >= DEADLINE:
+            hours = f"{DEADLINE / 3600:.0f} hours"
+            raise FetchError(f"it did not end in {hours}; run make again to go on")
 
-    before = signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, PERIOD, PERIOD)
-    try:
-        yield
-    except _TooLongError:
-        raise FetchError(why) from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    if limits.apart(fetch, look, PERIOD).status:
+        raise FetchError("the process that fetched it came to no end of its own")
 
 
 def too_large(largest: int) -> str:
