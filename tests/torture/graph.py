@@ -34,6 +34,14 @@ class Traced(NamedTuple):
         """Return how many calls write, ``over`` an earlier run's products or not."""
         return self.more if over else self.first
 
+    def named(self) -> set[str]:
+        """Return the products it reads that its command line names, by themselves or by a folder.
+
+        It looks into other graphs as well, whether they still refer to weights that it replaces.
+        """
+        named = [word.rpartition("=")[2] for word in self.step.argv]
+        return {n for n in self.reads if any(n == w or n.startswith(f"{w}/") for w in named)}
+
 
 class Graph:
     """The traced steps of a specimen, in the order in which make ran them."""
@@ -55,7 +63,7 @@ class Graph:
         wanted, found = {f"{folder}/accuracy.json"}, []
         for traced in reversed(self.traced):
             if traced.writes & wanted:
-                wanted |= traced.reads
+                wanted |= traced.named()
                 found.insert(0, traced)
         return found
 
@@ -78,7 +86,18 @@ class Graph:
         masked = any(t.step.door in ("embed", "infer_npu") for t in sequence)
         measured = {n for t in sequence if t.step.door in MEASURING for n in t.writes}
         names = {n for t in sequence for n in t.writes} - measured - self.unstable
-        return sorted(name for name in names if not self.same(name, masked))
+        return [self._how(name) for name in sorted(names) if not self.same(name, masked)]
+
+    def _how(self, name: str) -> str:
+        here, there = self.specimen.root / name, self.specimen.finished / name
+        if not here.exists():
+            return f"{name} (missing)"
+        values = [_values(path) for path in (here, there)] if name.endswith(".json") else []
+        if not all(isinstance(value, dict) for value in values) or not values:
+            return name
+        keys = values[0].keys() | values[1].keys()
+        told = [key for key in sorted(keys) if values[0].get(key) != values[1].get(key)]
+        return f"{name} ({', '.join(told) or 'times alone'})"
 
     def same(self, name: str, masked: bool) -> bool:
         """Is the product ``name`` as in the finished chain; if ``masked``, but for its times?"""

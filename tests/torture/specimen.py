@@ -32,6 +32,8 @@ CONFIGURATIONS = {
     "int8": ("ENGINE=openvino", "PRECISION=int8"),
 }
 TIMED = ("LOOP=2", "WARMUP=1")
+# The batch of what is tuned: what is chosen, and made so, differs from one time to the next.
+TUNED = "BS=8"
 # Of a make around this one.
 APART = ("MAKE", "MFLAGS", "CHAIN_MAKE")
 KEPT = ("data", "model", "result")
@@ -99,7 +101,7 @@ class Specimen:
 def build(folder: Path, configurations: tuple[str, ...]) -> Specimen:
     """Run the chain of ``configurations`` in a copy of the project; return the specimen.
 
-    With all of them the first is tuned as well.
+    With all of them the first is tuned as well, for another batch.
     """
     root = folder / "project"
     Project(root)
@@ -118,14 +120,15 @@ def build(folder: Path, configurations: tuple[str, ...]) -> Specimen:
         if name == configurations[0]:
             made += _make(root, name, "embed", *COLLECTION)
             if len(configurations) > 2:
-                made += _make(root, name, "tune", "accuracy", "STRICT=0")
+                made += _make(root, name, "tune", TUNED, "STRICT=0")
+                made += _make(root, name, "accuracy", TUNED)
         if name == configurations[-1]:
             made += _make(root, name, "report")
         for line in re.findall(r"^\+ (.*)$", made, re.MULTILINE):
             argv = tuple(word for word in shlex.split(line)[1:] if word not in ("-s", "-B"))
             steps.setdefault(argv, name)
             if argv[0] == "python/score.py":
-                results[name] = str(Path(argv[argv.index("--out") + 1]).parent)
+                results.setdefault(name, str(Path(argv[argv.index("--out") + 1]).parent))
         for file in ("accuracy.json", "perf.json"):
             if (root / results[name] / file).exists():
                 steps.setdefault(("python/show.py", f"{results[name]}/{file}"), name)
