@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import ChainError, exit_with
-from common.machine import here_and_now
+from common.folder import Folder
+from common.machine import cpu_name, here_and_now
 from common.shapes import VIEWS
 from dataset.crops import open_crops
 from inference import configuration
 from inference.embedding import NotFinite, embed, read_unique_index
+from inference.pieces import Pieces
 from onnx_graph import not_finite
+from seals import ledger
 from seals.arrays import write_npy
 from seals.ledger import made
 from seals.products import begin, write_json
@@ -49,29 +52,32 @@ def main() -> None:
     form = configuration.preprocessing_of(args.model)
     engine = configuration.load_engine(args, throughput=True)
     loaded = time.perf_counter()
+    what = configuration.record(args, engine)
+    begun = Folder(args.out.with_name(f".{args.out.stem}.pieces"))
+    identity = ledger.identity(what | {"cpu": cpu_name()})
+    pieces = Pieces(begun, "images", identity, what["dimension"])
     try:
-        embeddings, seconds = embed(engine, crops, unique_index, args.batch_size, form)
+        found = embed(engine, crops, unique_index, args.batch_size, form, pieces)
     except NotFinite as error:
         crop = form.normalise(crops[error.image : error.image + 1])
         raise explained(error, args, np.concatenate([crop, crop[..., ::-1]])) from None
     wall = time.perf_counter() - loaded
     inferences = VIEWS * len(np.unique(unique_index))
-    run = (
-        configuration.record(args, engine)
-        | here_and_now()
-        | {
-            "images": len(crops),
-            "inferences": inferences,
-            "flip": True,
-            "load_s": round(loaded - start, 3),
-            "inference_s": round(seconds, 3),
-            "wall_s": round(wall, 3),
-            "end_to_end_fps": round(inferences / wall, 1),
-        }
-    )
+    run = what | here_and_now()
+    run |= {
+        "images": len(crops),
+        "inferences": inferences,
+        "kept_inferences": found.kept,
+        "flip": True,
+        "load_s": round(loaded - start, 3),
+        "inference_s": round(found.seconds, 3),
+        "wall_s": round(wall, 3),
+        "end_to_end_fps": round((inferences - found.kept) / wall, 1),
+    }
     begin(args.out)
     write_json(args.run, run)
-    write_npy(args.out, embeddings)
+    write_npy(args.out, found.embeddings)
+    begun.clear()
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def main() -> None:
             f"{args.accuracy} {what}; run make accuracy with the same settings, or give THRESHOLD=."
         )
     # Both views of both pictures are four rows; the engine's batch is filled up as for any set.
-    embeddings, _ = embed(engine, pair, np.arange(2), args.batch_size, form)
+    embeddings, *_ = embed(engine, pair, np.arange(2), args.batch_size, form)
     distance = float(pair_distances(embeddings)[0])
     far = "not known before make accuracy with the same settings"
     if measured:

@@ -78,12 +78,16 @@ waits() { # waits SENTENCE: says it once.
 }
 
 sweep() { # Removes what was half made when a make or step was killed; nothing runs here now but doors by hand.
-    local folder file found=()
+    local folder file made found=()
     shopt -s nullglob
     for folder in {data,model,result}/{,.[a-z]*/} {model,result}/*/{,.[a-z]*/} model/.cache/*/{,.seal/}; do
         for file in "$folder"{.tmp-*,.*.tmp-*,.*.old-*}; do
             [[ $file =~ \.(tmp|old)-([0-9]+)(\.|$) && /proc/${BASH_REMATCH[2]}/cwd -ef . ]] || found+=("$file")
         done
+    done
+    for file in result/*/.*.pieces; do # of what was written after them
+        made=${file%.pieces}.npy
+        [ ! "${made/\/.//}" -nt "$file" ] || found+=("$file")
     done
     shopt -u nullglob
     [ ${#found[@]} -eq 0 ] || rm -rf -- "${found[@]}" 2>/dev/null || true

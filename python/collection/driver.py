@@ -135,6 +135,8 @@ def finish(
             f"{manifest['inputs']}; give another OUT=."
         )
     storage.write(layout.UNREADABLE, table.getvalue())
+    for name in storage.names(layout.PIECES):
+        storage.remove(name)
     done = manifest | {"complete": True, "rows": rows, "unreadable": unreadable}
     if inputs:
         done |= {

@@ -5,6 +5,7 @@
     embeddings/shard-000000.parquet      their embeddings
     embeddings/shard-000000.json         the done record: what that file must be, to be believed
     attempts/shard-000000.json           there while that shard is begun and not done (attempts.py)
+    pieces/shard-000000-000000.piece     what of it is computed, every ten seconds (pieces.py)
     unreadable.parquet                   the inputs that have no embedding, with the reasons
 
 A shard is done when its record is there, is of this manifest, and the file it seals has its size
@@ -27,6 +28,7 @@ from common.errors import ChainError
 FORMAT = 1
 MANIFEST = "manifest.json"
 UNREADABLE = "unreadable.parquet"
+PIECES = "pieces"
 DTYPES = {"float32": pa.float32(), "float16": pa.float16()}
 # Of a listing: where an input is, and what it was when it was listed. `file` is below the source;
 # `offset` is where it begins in that file, a row for Parquet and an image for a .bin.
@@ -81,6 +83,11 @@ def done_name(shard: int) -> str:
 def attempt_name(shard: int) -> str:
     """Return the name of the note that ``shard`` is begun."""
     return f"attempts/shard-{shard:06d}.json"
+
+
+def piece_name(shard: int) -> str:
+    """Return how the names of the pieces of ``shard`` begin."""
+    return f"{PIECES}/shard-{shard:06d}"
 
 
 def digest(content: bytes) -> str:

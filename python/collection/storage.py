@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import itertools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import fsspec
 
 from common.errors import ChainError, reason
-from common.files import replacing
+from common.folder import Folder
 
 
 class Storage:
@@ -25,7 +24,7 @@ class Storage:
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        self._local = Path(address) if "://" not in address else None
+        self._local = Folder(Path(address)) if "://" not in address else None
         # The clients of stores have errors of their own besides.
         self._faults = OSError if self._local else Exception
         if self._local is None:
@@ -38,7 +37,7 @@ class Storage:
         """Return the content of the file ``name``; None where there is none."""
         try:
             if self._local:
-                return (self._local / name).read_bytes()
+                return self._local.read(name)
             # Not from a listing kept from before: another process may just have written it.
             self._remote.invalidate_cache()
             return self._remote.cat_file(f"{self._root}/{name}")
@@ -51,10 +50,7 @@ class Storage:
         """Write ``content`` as the file ``name``, whole or not at all; ``ChainError`` if not."""
         try:
             if self._local:
-                with replacing(self._local / name) as temporary, temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
+                self._local.write(name, content)
             else:
                 self._remote.pipe_file(f"{self._root}/{name}", content)
         except self._faults as error:
@@ -64,7 +60,7 @@ class Storage:
         """Remove the file ``name`` where there is one."""
         try:
             if self._local:
-                (self._local / name).unlink(missing_ok=True)
+                self._local.remove(name)
             elif self._remote.exists(f"{self._root}/{name}"):
                 self._remote.rm_file(f"{self._root}/{name}")
         except self._faults as error:
@@ -79,28 +75,23 @@ class Storage:
         if self._local is None:
             yield
             return
-        self._local.mkdir(parents=True, exist_ok=True)
-        with (self._local / ".lock").open("w") as lock:
+        folder = self._local.path
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ChainError(
                     f"another run writes into {self.address}; wait for it, or give another OUT=."
                 ) from None
-            for left in itertools.chain(
-                self._local.glob(".*.tmp-*"), self._local.glob("*/.*.tmp-*")
-            ):
+            for left in itertools.chain(folder.glob(".*.tmp-*"), folder.glob("*/.*.tmp-*")):
                 left.unlink(missing_ok=True)
             yield
 
     def names(self, folder: str) -> list[str]:
         """Return the names, sorted, of the files in ``folder``; empty where there is no such."""
         if self._local:
-            try:
-                found = [path.name for path in (self._local / folder).iterdir()]
-            except FileNotFoundError:
-                found = []
-            return sorted(f"{folder}/{name}" for name in found if not name.startswith("."))
+            return self._local.names(folder)
         self._remote.invalidate_cache()
         try:
             found = self._remote.ls(f"{self._root}/{folder}", detail=False)

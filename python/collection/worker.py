@@ -16,15 +16,19 @@ from collection.settings import Settings
 from collection.sources import Input
 from collection.storage import Storage
 from common.errors import ChainError
-from common.shapes import SIDE
+from common.shapes import SIDE, VIEWS
 from dataset.crops import in_batches, prefetch
 from inference import configuration
 from inference.embedding import answered, lengths
+from inference.pieces import Pieces
 from inference.schedule import Busy
 
 
 class Counts(NamedTuple):
-    """``rows`` of the ``inputs`` of ``shard`` have an embedding, ``unreadable`` have none."""
+    """``rows`` of ``shard`` have an embedding, ``unreadable`` have none.
+
+    Of its inputs ``inputs`` were read in this run.
+    """
 
     shard: int
     inputs: int
@@ -33,12 +37,31 @@ class Counts(NamedTuple):
 
 
 class _Work:
-    """A shard in hand, ``again`` if it was before. ``bad``: the reason of each unreadable row."""
+    """A shard in hand, ``again`` if it was before. ``bad``: the reason of each unreadable row.
 
-    def __init__(self, shard: int, inputs: list[Input], dimension: int, again: bool) -> None:
-        self.shard, self.inputs, self.again = shard, inputs, again
-        self.sums = np.zeros((len(inputs), dimension), np.float32)
-        self.bad: dict[int, str] = {}
+    What ``pieces`` hold of it is not done again: it goes on at row ``first``.
+    """
+
+    def __init__(self, shard: int, inputs: list[Input], pieces: Pieces, again: bool) -> None:
+        self.shard, self.inputs, self.again, self.pieces = shard, inputs, again, pieces
+        # Without a try before this one there is nothing, and a store need not be asked.
+        sums, bad = pieces.read() if again else (np.empty((0, pieces.dimension)), {})
+        self.first, self._views = len(sums), 0
+        self.sums = np.zeros((len(inputs), pieces.dimension), np.float32)
+        self.sums[: self.first] = sums
+        self.bad = {int(row): reason for row, reason in bad.items()}
+
+    def add(self, images: np.ndarray, output: np.ndarray) -> None:
+        """Take ``output``, float32 (n, D), of a view of each of the rows ``images``."""
+        np.add.at(self.sums, images, output)
+        self._views += len(images)
+        # Where rows and batches end together, another try's batches are the same.
+        if self.pieces.due() and self._views % VIEWS == 0:
+            rows = slice(self.pieces.rows, int(images[-1]) + 1)
+            known = self.bad.copy()  # another thread adds to it
+            self.pieces.keep(
+                self.sums[rows], {row: known[row] for row in known if rows.start <= row < rows.stop}
+            )
 
 
 class _Batch(NamedTuple):
@@ -97,9 +120,11 @@ class Worker:
             self._engine, batches, Busy(), lambda b, row: b.work.inputs[b.images[row]].key
         )
         for batch, output in done:
-            np.add.at(batch.work.sums, batch.images, output)
             if batch.last:
+                np.add.at(batch.work.sums, batch.images, output)
                 yield self._write(batch.work)
+            else:
+                batch.work.add(batch.images, output)
 
     def _check(self) -> None:
         """Hold this worker against the manifest that it works for."""
@@ -144,12 +169,15 @@ class Worker:
     def _begin(self, shard: int) -> _Work:
         inputs = listing.read(self._storage, shard)
         again = attempts.begin(self._storage, shard)
-        return _Work(shard, inputs, self.configuration["dimension"], again)
+        pieces = Pieces(
+            self._storage, layout.piece_name(shard), self._identity, self.configuration["dimension"]
+        )
+        return _Work(shard, inputs, pieces, again)
 
     def _read(self, works: Iterable[_Work]) -> Iterator[tuple[tuple[_Work, int], Any]]:
         """Yield the rows of ``works`` and what ``pictures.Reader.read`` makes of them."""
         for again, group in itertools.groupby(works, lambda work: work.again):
-            entries = ((work, row) for work in group for row in range(len(work.inputs)))
+            entries = ((work, row) for work in group for row in range(work.first, len(work.inputs)))
             reader = self._careful if again else self._reader
             yield from reader.read(entries, lambda entry: entry[0].inputs[entry[1]])
 
@@ -180,8 +208,9 @@ class Worker:
                 for row, reason in sorted(work.bad.items())
             ],
         )
+        work.pieces.remove()
         attempts.end(self._storage, work.shard)
-        return Counts(work.shard, len(work.inputs), len(rows), len(work.bad))
+        return Counts(work.shard, len(work.inputs) - work.first, len(rows), len(work.bad))
 
 
 def _by_work(

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from dataset.crop_store import Crops
 from dataset.crops import Batch, batches, prefetch
 from dataset.preprocessing import Preprocessing
 from engines import Engine
+from inference.pieces import Pieces
 from inference.schedule import Busy, outputs
 
 # A batch, or one that says more of itself.
@@ -96,29 +97,56 @@ def answered(
         yield batch, output
 
 
+class Embedded(NamedTuple):
+    """``embeddings``, float32 (images, D) of unit length, after ``seconds`` of a busy engine.
+
+    Of all inferences ``kept`` were an earlier run's, which did not come to its end.
+    """
+
+    embeddings: np.ndarray
+    seconds: float
+    kept: int
+
+
 def embed(
     engine: Engine,
     crops: Crops,
     unique_index: np.ndarray,
     batch_size: int,
     form: Preprocessing,
-) -> tuple[np.ndarray, float]:
-    """Return float32 (images, D) unit-length embeddings and the seconds the engine was busy.
+    pieces: Pieces | None = None,
+) -> Embedded:
+    """Return the embedding of each image.
 
     An embedding is the L2-normalised sum of the network's output for the crop and for its
     mirror image, as the reference protocol has it. ``unique_index``, int (images,), names for
     each crop the first one of the same pixels: only those are run. ``form`` is what the network
-    expects of its input. Raises ``NotFinite`` naming
+    expects of its input. What ``pieces`` hold is not computed again, and what is computed goes
+    there meanwhile. Raises ``NotFinite`` naming
     the image where the network's output is not, ``ChainError`` where the sum has no direction.
     """
     sums = np.empty((0, 0), np.float32)
     which = np.unique(unique_index)
-    total = -(-VIEWS * len(which) // batch_size)
-    ready = prefetch(batches(crops, which, batch_size, form, engine.takes_pixels))
-    busy = Busy()
+    first, done = 0, 0
+    if pieces:
+        begun, _ = pieces.read()
+        first = done = len(begun)
+        if first:
+            sums = np.zeros((len(crops), begun.shape[1]), np.float32)
+            sums[which[:first]] = begun
+    total = -(-VIEWS * (len(which) - first) // batch_size)
+    ready = prefetch(batches(crops, which[first:], batch_size, form, engine.takes_pixels))
+    busy, views = Busy(), 0
     for batch, output in answered(engine, progress(ready, total), busy):
         if not sums.size:
             sums = np.zeros((len(crops), output.shape[1]), np.float32)
         np.add.at(sums, batch.images, output)
+        views += len(batch.images)
+        # Where images and batches end together, another run's batches are the same; and one is
+        # left to it: what has no batch has no speed.
+        now = first + views // VIEWS
+        if pieces and pieces.due() and views % VIEWS == 0 and now < len(which):
+            pieces.keep(sums[which[done:now]], {})
+            done = now
     sums[which] = to_unit_length(sums[which], which)
-    return sums[unique_index], busy.seconds
+    return Embedded(sums[unique_index], busy.seconds, VIEWS * first)

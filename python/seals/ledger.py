@@ -1,11 +1,16 @@
 """What this process has read and written so far, which is what its next product is made of."""
 
+import hashlib
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
+from common.checksum import sha256
 from common.errors import ChainError
 from seals.seal import Rotten, Seal, Unsealed, check, digest, make_command, name_of
 
+_CODE = Path(__file__).resolve().parents[1]
 _made_of: dict[str, str] = {}
 _sources: dict[str, str] = {}
 _seen: dict[str, list[int]] = {}
@@ -51,6 +56,16 @@ def brought(text: str) -> Path:
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of ``path``, as ``made`` or ``brought`` found it if they have read it."""
     return _known[name_of(path)][0] if name_of(path) in _known else digest(path)
+
+
+def identity(values: dict[str, Any]) -> str:
+    """Return the SHA-256 of ``values``, all that was read so far, and the project's modules.
+
+    What one run left is another's only where all of that is the same.
+    """
+    code = {str(p.relative_to(_CODE)): sha256(p) for p in sorted(_CODE.rglob("*.py"))}
+    of = json.dumps([values, _made_of, code], sort_keys=True, allow_nan=False)
+    return hashlib.sha256(of.encode()).hexdigest()
 
 
 def _add(path: Path, seal: Seal) -> None:

@@ -96,7 +96,7 @@ def test_a_make_waits_for_the_one_before_it(folder: Folder):
     clean, interrupted = folder.begin("clean"), folder.begin("preprocess")
     assert (waits(clean), waits(interrupted)) == (said, said)
     os.killpg(interrupted.pid, signal.SIGINT)
-    interrupted.communicate(timeout=2)
+    interrupted.communicate(timeout=60)
     assert interrupted.returncode != 0
     folder.gate.unlink()
     for run in (first, clean):

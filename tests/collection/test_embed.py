@@ -61,7 +61,7 @@ def test_killed_and_run_again(model, source, tmp_path):
     assert not embedded.manifest(out)["complete"]
     (out / "embeddings/.shard-000015.tmp-1.parquet").write_bytes(b"half")
     process = embedded.begin(model, source, out)
-    before |= wait_for_shards(out, 11, process)
+    before |= wait_for_shards(out, 8, process)
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 1

@@ -14,7 +14,9 @@ from collection.settings import Settings
 from collection.storage import Storage
 from collection.worker import Worker
 from common.errors import ChainError
+from inference import pieces
 from support import embedded, steps
+from support.cut import Cut
 
 SIZE = 6
 
@@ -51,6 +53,27 @@ def test_embeddings_are_those_of_accuracy_bit_for_bit(batch, tiny, ready, tmp_pa
         done = pool.submit(embedded.embed_shard, worker.settings, 3)
         assert done.result(timeout=60) == (3, SIZE, SIZE, 0)
     assert name.read_bytes() == before
+
+
+def test_a_shard_that_was_cut_off_goes_on(tiny, ready, tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "SECONDS", 0.0)
+    images = embedded.pictures(tiny, 40)
+    images[3] = images[25] = b"no picture"
+    source = embedded.tree(tmp_path / "source", images)
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    worker, _ = begin(ready, source, out, 7, 40)
+    worker._engine = Cut(worker._engine, 10)
+    with pytest.raises(KeyboardInterrupt):
+        worker.embed(0)
+    assert sorted(out.glob("pieces/shard-000000-*"))
+    worker, _ = begin(ready, source, out, 7, 40)
+    counts = worker.embed(0)
+    assert counts[2:] == (38, 2) and 0 < counts.inputs <= 40 - 10 * 7 // 2
+    assert not list(out.glob("pieces/*"))
+    worker, _ = begin(ready, source, whole, 7, 40)
+    assert worker.embed(0).inputs == 40
+    for name in (layout.embeddings_name(0), layout.done_name(0)):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_norms_and_float16(tiny, ready, tmp_path):

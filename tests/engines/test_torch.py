@@ -116,9 +116,9 @@ def test_embeddings_of_a_set_agree_with_openvino(ready):
     crops = Plain(open_crops(ready / "crops")[:5])
     index = np.arange(5)
     # A whole batch of 7 and a padded one, against batches of 1.
-    output, _ = embed(load(ready / MODEL), crops, index, 7, Preprocessing())
+    output, *_ = embed(load(ready / MODEL), crops, index, 7, Preprocessing())
     one = engines.load("openvino", ready / "model_m_bs1_sim.onnx", Options())
-    expected, _ = embed(one, crops, index, 1, Preprocessing())
+    expected, *_ = embed(one, crops, index, 1, Preprocessing())
     np.testing.assert_allclose(output, expected, atol=1e-5)
 
 

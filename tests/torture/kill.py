@@ -2,7 +2,8 @@
 
 A stage is drawn first and then one of its own writes, so that a stage of a minute is hit no more
 often than one of a moment. Half of the writes that are hit are torn in the middle. The step is
-killed by itself or inside make; make then finishes the work.
+killed by itself, or inside make; then make finishes the work, or the step is run again alone, which
+takes a moment, and another make sweeps.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 from random import Random
 
 from torture import shim, warm
-from torture.bench import Bench, aim, finish, refused
+from torture.bench import Bench, aim, finish, refused, run_steps
 from torture.outcome import SURVIVED, WRONG, Outcome, left_over
 
-MAKES = 4  # one in so many is killed inside make, whose own writes come first
+MAKES = 8  # one in so many is killed inside make, whose own writes come first
+FINISHED = 8  # of the others one in so many is finished by make
 MAKE_CALLS = 8
 
 
@@ -34,9 +36,17 @@ def trial(seed: int, bench: Bench) -> Outcome:
     _, hit = control.disarm()
     did = f"{configuration}, {door}{' in make' if inside else ''}{' anew' if over else ''}"
     did += f" killed at write {at}, {hit}" if hit else f" not killed at write {at}"
-    made = finish(specimen.make(configuration, "accuracy"))
-    outcome = compared(bench, configuration, made, did)
-    return outcome
+    if inside or random.randrange(FINISHED) == 0:
+        return compared(bench, configuration, finish(specimen.make(configuration, "accuracy")), did)
+    failed, _ = run_steps(bench, [traced], f"{did}; the step again")
+    if failed:
+        return failed._replace(kind=WRONG)
+    if differing := bench.graph.differing([traced]):
+        return Outcome(WRONG, f"{did}; the step again, differing: {differing}")
+    finish(specimen.make(configuration, "preprocess"))
+    if left := left_over(specimen.root):
+        return Outcome(WRONG, f"{did}; left: {left}")
+    return Outcome(SURVIVED, f"{did}; the step again gave the same")
 
 
 def compared(bench: Bench, configuration: str, made, did: str) -> Outcome:

@@ -44,6 +44,8 @@ def warm_up(root: Path) -> None:
         if path.parent.name not in ("networks", "reference"):
             with contextlib.suppress(ImportError):
                 importlib.import_module(f"{path.parent.name}.{path.stem}".removesuffix(".__init__"))
+    # After each batch rather than after seconds of them, so that an embedding is cut off midway.
+    sys.modules["inference.pieces"].SECONDS = 0.0
 
 
 def run(specimen: Specimen, step: Step, control: Control | None = None) -> Ran:
