@@ -46,7 +46,8 @@ def quantize(model: openvino.Model, images: np.ndarray) -> openvino.Model:
     as it is; quantized it gives lengths of up to 1.03.
     """
     nncf.set_log_level(logging.ERROR)
-    tail = [node.get_friendly_name() for node in sensitivity.behind(sensitivity.heavy(model)[-1])]
+    # Sorted: the model file lists them.
+    tail = sorted(n.get_friendly_name() for n in sensitivity.behind(sensitivity.heavy(model)[-1]))
     # nncf's progress bars belong to a terminal.
     bars = sys.stderr if sys.stderr.isatty() else io.StringIO()
     with contextlib.redirect_stdout(bars):

@@ -11,7 +11,9 @@ from torture import shim, warm
 from torture.specimen import SOURCES, Specimen, Step
 
 # Figures of a run that no second run repeats.
-_OF_THE_MOMENT = re.compile(r"date|load|kept_inferences|.*_s|.*_ms|.*_fps|.*throughput.*|.*latency.*")
+_OF_THE_MOMENT = re.compile(
+    r"date|load|kept_inferences|.*_s|.*_ms|.*_fps|.*throughput.*|.*latency.*"
+)
 # Steps whose whole product is a measurement, or that take ten seconds.
 MEASURING = ("benchmark", "benchmark_npu", "tune")
 LONG = ("tune", "quantize")
