@@ -1,5 +1,6 @@
 """What an encoded image claims to be, read before anything is allocated for it."""
 
+import re
 import struct
 from typing import NamedTuple
 
@@ -7,6 +8,10 @@ from typing import NamedTuple
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
 _START_OF_SCAN, _END = 0xDA, 0xD9
+# Behind a scan's header its data, in which FF stands before 00 and restart markers alone.
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+# Encoders write 10 of a progressive picture. Of a few bytes each takes a pass over all of it.
+LARGEST_SCANS = 100
 # Of a whole photograph: 192 MiB when it is decoded. A crop has far fewer.
 LARGEST_PIXELS = 8192 * 8192
 # What a verification .bin may hold; photographs may be BMP and WebP besides.
@@ -25,8 +30,9 @@ class Header(NamedTuple):
 def read(data: bytes | memoryview) -> Header | None:
     """Return the header of ``data``; None for anything but a JPEG, PNG, BMP or WebP.
 
-    None too for one that is cut short (a JPEG: before its frame) or whose parts claim more than
-    there is. A file that says it is animated, or holds frames, is ``animated``.
+    None too for one that is cut short (a JPEG: before its frame), whose parts claim more than
+    there is, or that is a JPEG of more than ``LARGEST_SCANS`` scans. A file that says it is
+    animated, or holds frames, is ``animated``.
     """
     if data[:8] == b"\x89PNG\r\n\x1a\n":
         return _png(data)
@@ -66,7 +72,7 @@ def _png(data: bytes | memoryview) -> Header | None:
 
 
 def _jpeg(data: bytes | memoryview) -> Header | None:
-    position = 2
+    position, found, scans = 2, None, 0
     while position + 4 <= len(data):
         if data[position] != 0xFF:
             position += 1  # decoders skip stray bytes between segments
@@ -76,16 +82,22 @@ def _jpeg(data: bytes | memoryview) -> Header | None:
             position += 1  # padding
         elif marker in _STANDALONE or marker == 0:
             position += 2
-        elif marker in (_START_OF_SCAN, _END):
-            return None
-        elif marker in _FRAMES:
-            if position + 9 > len(data):
+        elif marker == _END:
+            break
+        elif marker == _START_OF_SCAN:
+            scans += 1
+            if not found or scans > LARGEST_SCANS:
                 return None
-            height, width = struct.unpack(">HH", data[position + 5 : position + 9])
-            return Header("JPEG", width, height)
+            following = _MARKER.search(data, position + 2)
+            position = following.start() if following else len(data)
         else:
+            if marker in _FRAMES and not found:
+                if position + 9 > len(data):
+                    return None
+                height, width = struct.unpack(">HH", data[position + 5 : position + 9])
+                found = Header("JPEG", width, height)
             position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return None
+    return found
 
 
 def _bmp(data: bytes | memoryview) -> Header | None:

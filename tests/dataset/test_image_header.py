@@ -74,6 +74,20 @@ def test_claims_that_do_not_fit() -> None:
     assert webp[12:16] == b"VP8X" and image_header.read(webp) and image_header.read(larger) is None
 
 
+def test_scans_of_a_jpeg_are_counted() -> None:
+    data = saved("JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    scans = data.count(b"\xff\xda")
+    most = image_header.LARGEST_SCANS - scans
+    # Pictures follow pictures in a file, and a camera's thumbnail is one inside a segment.
+    behind = b"\xff\xd9" + 200 * last
+    inside = b"\xff\xe1" + struct.pack(">H", 2 + 50 * len(last[:14])) + 50 * last[:14]
+    for content in (data, data[:-2] + most * last + behind, data[:2] + 3 * inside + data[2:]):
+        assert image_header.read(content) == Header("JPEG", 71, 50)
+    for more in (1, 10_000):
+        assert image_header.read(data[:-2] + (most + more) * last + behind) is None
+
+
 def test_mutated_pictures() -> None:
     environment = os.environ | {"PYTHONPATH": f"{PYTHON}:{ROOT / 'tests'}"}
     command = [sys.executable, str(ROOT / "tests/support/fuzz_pictures.py"), str(FILES)]

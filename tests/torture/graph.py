@@ -85,7 +85,7 @@ class Graph:
 
     def differing(self, sequence: list[Traced]) -> list[str]:
         """Return the products of ``sequence`` that are not as in the finished chain, or missing."""
-        masked = any(t.step.door in ("embed", "infer_npu") for t in sequence)
+        masked = any(t.step.door in ("embed", "infer_npu", "check_om") for t in sequence)
         measured = {n for t in sequence if t.step.door in MEASURING for n in t.writes}
         names = {n for t in sequence for n in t.writes} - measured - self.unstable
         return [self._how(name) for name in sorted(names) if not self.same(name, masked)]
