@@ -1,11 +1,15 @@
 """The fixtures: the real set where it is at hand, copies of the project, a tiny set and network."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from support.project import SHARED, Project, run_module
 from support.steps import export, fix, simplify
+
+# In the background a shell has it ignored, and what the tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,7 @@ def test_a_set_of_one_kind_is_refused(ready, tmp_path):
     expect_error(result, "list.npy", "both kinds")
 
 
+@pytest.mark.long
 def test_real_networks_are_read_rightly(project: Project, shared):
     base = ("diagnose", f"DATA={shared}/lfw.bin", "NET=mobilefacenet", "THREADS=2")
     weights = f"WEIGHTS={shared}/mobilefacenet.pth"

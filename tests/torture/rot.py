@@ -1,8 +1,9 @@
 """A rotten byte in any product, then the steps that read it: no figure may change in silence.
 
-One bit, one byte, a cut end, a zeroed page, or two files of one form swapped; with the time of the
-file kept or not. A file that no step reads (a stamp, a record of the report) is left to make
-itself. Wrong is a run that ends well with anything else than the undisturbed run's figures.
+One bit, one byte, a cut end, a zeroed page, or one file in the place of another of its form, with
+its seal or without; with the time of the file kept or not. A file that no step reads (a stamp, a
+record of the report) is left to make itself. Wrong is a run that ends well with anything else than
+the undisturbed run's figures.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from pathlib import Path
 from random import Random
 
+from seals.seal import place as seal_of
 from torture.bench import Bench, finish, refused, remove_products, run_steps
 from torture.graph import LONG, MEASURING, Traced
 from torture.outcome import SURVIVED, TOLD, WRONG, Outcome
@@ -58,6 +60,10 @@ def rot(random: Random, bench: Bench, name: str, hidden: bool = False) -> str:
     if kind == "swap":
         twin = random.choice(twins)
         data, where = bytearray((bench.specimen.root / twin).read_bytes()), f"{twin} as {name}"
+        seal, other = seal_of(path), seal_of(bench.specimen.root / twin)
+        if random.random() < 0.5 and seal.exists() and other.exists():
+            seal.write_bytes(other.read_bytes())
+            where += " with its seal"
     elif kind == "truncation":
         del data[random.randrange(len(data) or 1) :]
         where += f" to {len(data)}"
