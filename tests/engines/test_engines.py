@@ -162,7 +162,9 @@ def test_nan_embeddings_name_the_image(ready: Path, tmp_path: Path, engine: str)
     sink = helper.make_tensor_value_info("output1", TensorProto.FLOAT, [4, 512])
     graph = helper.make_graph(nodes, "g", [source], [sink], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
-    store.set_metadata(model, Preprocessing().metadata())
+    origin = {"net": "m", "checkpoint": "m", "dimension": "512"}
+    origin |= {"weights_sha256": "0", "opset": "11"}
+    store.set_metadata(model, Preprocessing().metadata() | origin)
     onnx.save(model, str(tmp_path / "nan.onnx"))
     seal(tmp_path / "nan.onnx")
     result = embed(ready, engine, 4, tmp_path, model=tmp_path / "nan.onnx")
