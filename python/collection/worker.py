@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from collection import attempts, identity, layout, listing, pictures, shard
+from collection.in_hand import ShardInHand
 from collection.kinds import open_source
 from collection.settings import Settings
-from collection.sources import Input
 from collection.storage import Storage
 from common.errors import ChainError
-from common.shapes import SIDE, VIEWS
+from common.shapes import SIDE
 from dataset.crops import in_batches, prefetch
 from inference import configuration
 from inference.embedding import answered, lengths
@@ -36,40 +36,12 @@ class Counts(NamedTuple):
     unreadable: int
 
 
-class _Work:
-    """A shard in hand, ``again`` if it was before. ``bad``: the reason of each unreadable row.
-
-    What ``pieces`` hold of it is not done again: it goes on at row ``first``.
-    """
-
-    def __init__(self, shard: int, inputs: list[Input], pieces: Pieces, again: bool) -> None:
-        self.shard, self.inputs, self.again, self.pieces = shard, inputs, again, pieces
-        # Without a try before this one there is nothing, and a store need not be asked.
-        sums, bad = pieces.read() if again else (np.empty((0, pieces.dimension)), {})
-        self.first, self._views = len(sums), 0
-        self.sums = np.zeros((len(inputs), pieces.dimension), np.float32)
-        self.sums[: self.first] = sums
-        self.bad = {int(row): reason for row, reason in bad.items()}
-
-    def add(self, images: np.ndarray, output: np.ndarray) -> None:
-        """Take ``output``, float32 (n, D), of a view of each of the rows ``images``."""
-        np.add.at(self.sums, images, output)
-        self._views += len(images)
-        # Where rows and batches end together, another try's batches are the same.
-        if self.pieces.due() and self._views % VIEWS == 0:
-            rows = slice(self.pieces.rows, int(images[-1]) + 1)
-            known = self.bad.copy()  # another thread adds to it
-            self.pieces.keep(
-                self.sums[rows], {row: known[row] for row in known if rows.start <= row < rows.stop}
-            )
-
-
 class _Batch(NamedTuple):
     """A ``Batch`` of rows of ``work``; ``last``: no further one follows."""
 
     images: np.ndarray
     input: np.ndarray
-    work: _Work
+    work: ShardInHand
     last: bool
 
 
@@ -166,15 +138,15 @@ class Worker:
                 pending = np.array([], int), empty
             yield _Batch(*pending, work, last=True)
 
-    def _begin(self, shard: int) -> _Work:
+    def _begin(self, shard: int) -> ShardInHand:
         inputs = listing.read(self._storage, shard)
         again = attempts.begin(self._storage, shard)
         pieces = Pieces(
             self._storage, layout.piece_name(shard), self._identity, self.configuration["dimension"]
         )
-        return _Work(shard, inputs, pieces, again)
+        return ShardInHand(shard, inputs, pieces, again)
 
-    def _read(self, works: Iterable[_Work]) -> Iterator[tuple[tuple[_Work, int], Any]]:
+    def _read(self, works: Iterable[ShardInHand]) -> Iterator[tuple[tuple[ShardInHand, int], Any]]:
         """Yield the rows of ``works`` and what ``pictures.Reader.read`` makes of them."""
         for again, group in itertools.groupby(works, lambda work: work.again):
             entries = ((work, row) for work in group for row in range(work.first, len(work.inputs)))
@@ -182,7 +154,7 @@ class Worker:
             yield from reader.read(entries, lambda entry: entry[0].inputs[entry[1]])
 
     def _readable(
-        self, work: _Work, crops: Iterable[tuple[int, np.ndarray | str]]
+        self, work: ShardInHand, crops: Iterable[tuple[int, np.ndarray | str]]
     ) -> Iterator[tuple[int, np.ndarray]]:
         for row, crop in crops:
             if not isinstance(crop, str):
@@ -192,7 +164,7 @@ class Worker:
             else:
                 work.bad[row] = crop
 
-    def _write(self, work: _Work) -> Counts:
+    def _write(self, work: ShardInHand) -> Counts:
         rows = np.array([n for n in range(len(work.inputs)) if n not in work.bad], int)
         sums = work.sums[rows]
         norms = lengths(sums, [work.inputs[row].key for row in rows]) if len(rows) else sums[:, :1]
@@ -214,8 +186,8 @@ class Worker:
 
 
 def _by_work(
-    read: Iterable[tuple[tuple[_Work, int], np.ndarray | str]],
-) -> Iterator[tuple[_Work, Iterator[tuple[int, np.ndarray | str]]]]:
+    read: Iterable[tuple[tuple[ShardInHand, int], np.ndarray | str]],
+) -> Iterator[tuple[ShardInHand, Iterator[tuple[int, np.ndarray | str]]]]:
     """Yield each shard and what was read of its rows, in the order in which they come."""
     for work, entries in itertools.groupby(read, key=lambda item: item[0][0]):
         yield work, ((row, crop) for (_, row), crop in entries)
