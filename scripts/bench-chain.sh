@@ -38,4 +38,4 @@ done
 if make -n -C "$copy" VENV= PYTHON="$python" "${variables[@]}" report >/dev/null 2>&1; then
     chain report
 fi
-"$python" "${PYTHON_FLAGS[@]}" "$root/python/bench_chain.py" --steps "$log" --project "$copy" --out "$out"
+"$python" "${PYTHON_FLAGS[@]}" "$root/scripts/door.py" "$root/python/bench_chain.py" --steps "$log" --project "$copy" --out "$out"

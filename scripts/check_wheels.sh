@@ -20,4 +20,4 @@ if [ $# -eq 0 ]; then
     done
     set -- --pythons "${versions[@]}" --machines "$(uname -m)" --parts "${parts[@]}"
 fi
-exec "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$root/python/check_wheels.py" "$@"
+exec "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$root/scripts/door.py" "$root/python/check_wheels.py" "$@"

@@ -3,4 +3,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/env.sh"
+if [[ ${1:-} == *.py ]]; then
+    set -- "$root/scripts/door.py" "$@"
+fi
 run "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$@"

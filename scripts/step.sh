@@ -16,7 +16,7 @@ fi
 verb=$1 target=$2
 shift 2
 if [[ $1 == *.py ]]; then
-    set -- "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$@"
+    set -- "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$root/scripts/door.py" "$@"
 fi
 
 exec 9<"$root/result"

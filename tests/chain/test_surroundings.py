@@ -170,6 +170,30 @@ def test_a_step_that_a_signal_ends_says_which(prepared: Path, name: str, said: s
     expect_one_sentence(run(prepared, *words), said)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import no_such_package", "whose package no_such_package is missing or does not load"),
+        ("from json import nothing", "whose package json is missing or does not load"),
+        ("from x import y from z", "which does not understand python/new.py; name a newer one"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", "interrupted; run make again"),
+    ],
+)
+def test_a_door_that_cannot_start_says_why(prepared: Path, text: str, said: str):
+    (prepared / "python/new.py").write_text(text)
+    for words in (("scripts/step.sh", "embed", "x"), ("scripts/python.sh",)):
+        expect_one_sentence(run(prepared, *words, "python/new.py"), said)
+    (prepared / "python/new.py").unlink()
+
+
+def test_a_fault_of_the_project_keeps_its_traceback(prepared: Path):
+    """Only what others can mend becomes a sentence."""
+    for text in ("from common import no_such_module", "1 / 0"):
+        (prepared / "python/new.py").write_text(text)
+        assert "Traceback" in run(prepared, "scripts/python.sh", "python/new.py").stderr
+    (prepared / "python/new.py").unlink()
+
+
 def test_downloads_take_the_proxy_that_is_set(tiny: Path, tmp_path: Path):
     asked, faces = [], (tiny / "faces.bin").read_bytes()
 

@@ -1,0 +1,52 @@
+"""door.py DOOR [ARG...]: run a door as Python does, and say in a sentence where it cannot start.
+
+A door says itself what is wrong, but not before it has imported what it needs. That takes up to a few
+seconds, in which people press Ctrl-C; and it fails where VENV= or PYTHON= names an interpreter that
+lacks packages or is too old. So this file keeps to what older ones understand.
+"""
+
+import os
+import sys
+import types
+
+
+def main():
+    door = sys.argv.pop(1)
+    project = os.path.dirname(os.path.abspath(door))
+    sys.argv[0] = door
+    sys.path[0] = project
+    # What the door starts finds its main module by this name and file.
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    module.__file__ = door
+    try:
+        with open(door, "rb") as file:
+            code = compile(file.read(), door, "exec")
+        exec(code, module.__dict__)
+    except KeyboardInterrupt:
+        fail("interrupted; run make again")
+    except SyntaxError as error:
+        if not (error.filename or "").startswith((project, door)):
+            raise
+        version = ".".join(map(str, sys.version_info[:2]))
+        fail(
+            f"{sys.executable} is Python {version}, which does not understand {error.filename}; "
+            "name a newer one with PYTHON= (README.md says which)"
+        )
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        ours = os.path.join(project, package)
+        if not package or os.path.exists(ours) or os.path.exists(f"{ours}.py"):
+            raise
+        said = " ".join(str(error).split()).rstrip(".")[:200]
+        fail(
+            f"{door} cannot run in {sys.executable}, whose package {package} is missing or does "
+            f"not load ({said}); install it there, or leave VENV= and PYTHON= out and make does"
+        )
+
+
+def fail(sentence):
+    sys.exit(("\r\033[K" if sys.stderr.isatty() else "") + f"error: {sentence}.")
+
+
+if __name__ == "__main__":
+    main()
