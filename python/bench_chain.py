@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from common import machine
+from common.arrays import read_npy
 from common.errors import ChainError, exit_with
 from common.shapes import VIEWS
 from common.table import aligned
@@ -135,9 +136,7 @@ def main() -> None:
     steps = read_steps(args.steps.read_text(encoding="utf-8"))
     (run_file,) = args.project.glob("result/*/run.json")
     run = json.loads(run_file.read_text(encoding="utf-8"))
-    unique_index = np.load(
-        args.project / "data" / f"{run['dataset']}_unique.npy", allow_pickle=False
-    )
+    unique_index = read_npy(args.project / "data" / f"{run['dataset']}_unique.npy")
     counts = {"images": len(unique_index), "different": len(np.unique(unique_index))}
     perfs = [json.loads(p.read_text("utf-8")) for p in args.project.glob("result/*/perf.json")]
     peer = next(p for p in perfs if p["engine"] == "onnxruntime")

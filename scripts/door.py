@@ -1,31 +1,29 @@
 """door.py DOOR [ARG...]: run a door as Python does, and say in a sentence where it cannot start.
 
-A door says itself what is wrong, but not before it has imported what it needs. That takes up to a few
-seconds, in which people press Ctrl-C; and it fails where VENV= or PYTHON= names an interpreter that
-lacks packages or is too old. So this file keeps to what older ones understand.
+A door says itself what is wrong, but not before it has imported what it needs. That takes up to a
+few seconds, in which people press Ctrl-C; and it fails where VENV= or PYTHON= names an interpreter
+that lacks packages or is too old. So this file keeps to what older ones understand.
 """
 
-import os
 import sys
 import types
+from pathlib import Path
 
 
 def main():
-    door = sys.argv.pop(1)
-    project = os.path.dirname(os.path.abspath(door))
-    sys.argv[0] = door
-    sys.path[0] = project
+    door = Path(sys.argv.pop(1))
+    project = door.parent.absolute()
+    sys.argv[0] = str(door)
+    sys.path[0] = str(project)
     # What the door starts finds its main module by this name and file.
     module = sys.modules["__main__"] = types.ModuleType("__main__")
-    module.__file__ = door
+    module.__file__ = str(door)
     try:
-        with open(door, "rb") as file:
-            code = compile(file.read(), door, "exec")
-        exec(code, module.__dict__)
+        exec(compile(door.read_bytes(), str(door), "exec"), module.__dict__)
     except KeyboardInterrupt:
         fail("interrupted; run make again")
     except SyntaxError as error:
-        if not (error.filename or "").startswith((project, door)):
+        if not (error.filename or "").startswith((str(project), str(door))):
             raise
         version = ".".join(map(str, sys.version_info[:2]))
         fail(
@@ -34,8 +32,8 @@ def main():
         )
     except ImportError as error:
         package = (error.name or "").partition(".")[0]
-        ours = os.path.join(project, package)
-        if not package or os.path.exists(ours) or os.path.exists(f"{ours}.py"):
+        ours = project / package
+        if not package or ours.exists() or ours.with_suffix(".py").exists():
             raise
         said = " ".join(str(error).split()).rstrip(".")[:200]
         fail(

@@ -117,7 +117,7 @@ def parse(name: str, content: bytes, dimension: int) -> np.ndarray:
         else:
             values = np.frombuffer(content[: len(content) // 4 * 4], np.float32)
             shown = f"{len(content)} bytes"
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, MemoryError) as error:
         raise ChainError(
             f"the output {name} is not an array ({reason(error)}); run make again."
         ) from None

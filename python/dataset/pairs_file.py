@@ -24,6 +24,8 @@ from dataset.photograph import SUFFIXES
 
 # A person's name and number, or a path below the folder of pictures.
 Picture = tuple[str, int] | str
+# More faces do not fit into a verification .bin, which would leave each 2 kB.
+MOST_LINES = 1_000_000
 _FORMS = "'name n1 n2' or 'name1 n1 name2 n2', or in a CSV 'path,path,1' or 'path,path,0'"
 
 
@@ -38,10 +40,12 @@ class Pair(NamedTuple):
 def read_pairs(path: Path) -> list[Pair]:
     """Return the pairs in ``path`` in their order.
 
-    Raises ``ChainError`` naming the line that has no form of a pair, or where the header promises
-    another number of pairs.
+    Raises ``ChainError`` naming the line that has no form of a pair, where the header promises
+    another number of pairs, and for more than ``MOST_LINES`` lines.
     """
     text = text_file.read(path)
+    if max(text.count(end) for end in "\r\n") > MOST_LINES:
+        raise ChainError(f"{path} has more than {MOST_LINES:,} lines; split it.")
     first = text.lstrip().partition("\n")[0]
     pairs = _csv_pairs(text, path) if "," in first and "\t" not in first else _lfw(text, path)
     if not pairs:

@@ -22,6 +22,13 @@ def written(folder: Path, content: bytes) -> Path:
     return folder / "pairs"
 
 
+@pytest.mark.parametrize("line", [b"a 1 2\n", b"a.png,b.png,1\n", b"a.png,b.png,1\r", b"\n"])
+def test_more_pairs_than_a_set_can_hold_are_refused(line: bytes, tmp_path: Path) -> None:
+    path = written(tmp_path, line * (pairs_file.MOST_LINES + 1))
+    with pytest.raises(ChainError, match="has more than 1,000,000 lines; split it"):
+        read_pairs(path)
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_marks_and_line_ends(mark: bytes, end: bytes, tmp_path: Path) -> None:
