@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,30 @@ def test_a_value_beyond_the_engines_precision_is_told_from_one_of_the_weights(re
     assert embed_door.explained(error, args, views) is error
     # Workers on other machines send it.
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
+
+
+def beyond_fp16(state: dict) -> None:
+    """Let the first layer give 3e4 times as much, which the next takes back: 65,504 is the limit."""
+    for name, factor in (
+        ("conv1.bn.weight", 3e4), ("conv1.bn.bias", 3e4),
+        ("conv2_dw.bn.running_mean", 3e4), ("conv2_dw.bn.running_var", 9e8),
+    ):  # fmt: skip
+        state[name] *= factor
+
+
+def test_a_network_that_fp16_cannot_hold_is_right_in_fp32_and_refused_in_fp16(
+    tiny: Path, ready: Path, tmp_path: Path
+):
+    folder = tmp_path / "m"
+    weights = changed(tiny, tmp_path / "hot.pth", beyond_fp16)
+    for result in (export(weights, folder), fix(folder, 4), simplify(folder, 4)):
+        assert (result.returncode, result.stderr) == (0, "")
+    shutil.copytree(ready / "crops", folder / "crops", symlinks=True)
+    seal(folder / "crops")
+    assert embed(folder, "torch", 4, tmp_path / "fp32").returncode == 0
+    result = embed(folder, "torch", 4, tmp_path / "fp16", "--precision", "fp16")
+    expect_error(result, "image 0 is not finite in ENGINE=torch PRECISION=fp16", "fp32; choose")
+    assert not list((tmp_path / "fp16").glob("*.npy"))
 
 
 def negative_variance(state: dict) -> None:

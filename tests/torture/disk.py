@@ -1,7 +1,7 @@
 """Every write fails once, by its number: the step says so in a sentence, and the next run is good.
 
 ENOSPC, EIO, EMFILE, or a write that takes half of its bytes. Consecutive seeds go through all
-writes of all steps with each of the four.
+writes of all steps with each of the four, and then through make's own.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from torture.outcome import SURVIVED, WRONG, Outcome, left_over
 
 FAULTS = (*shim.ERRORS, "short")
 MAKES = 8  # one next run in so many is make's
+MAKE_CALLS = 8  # of make itself, where a variable has changed
 
 
 def trial(seed: int, bench: Bench) -> Outcome:
     """Fail one write of one step; look at what is there; run it again."""
     random = Random(seed)
     number, fault = divmod(seed, len(FAULTS))
-    traced, at, over = _write(bench, number)
+    found = _write(bench, number)
+    if isinstance(found, int):
+        return _make(random, bench, found, FAULTS[fault])
+    traced, at, over = found
     configuration = aim(random, bench, traced, over).configuration
     specimen, control = bench.specimen, bench.control
-    mode = shim.SHORT if FAULTS[fault] == "short" else shim.FAIL
-    control.arm(mode, at, shim.ERRORS.get(FAULTS[fault], 0))
+    _arm(control, FAULTS[fault], at)
     ran = warm.run(specimen, traced.step, control)
     _, hit = control.disarm()
     did = f"{traced.step.door}{' anew' if over else ''}, {FAULTS[fault]} at write {at}, {hit}"
@@ -45,15 +48,37 @@ def trial(seed: int, bench: Bench) -> Outcome:
     return outcome
 
 
-def _write(bench: Bench, number: int) -> tuple[Traced, int, bool]:
-    # The write of that number, counted through all steps, made afresh and again, and once more.
+def _arm(control: shim.Control, fault: str, at: int) -> None:
+    control.arm(shim.SHORT if fault == "short" else shim.FAIL, at, shim.ERRORS.get(fault, 0))
+
+
+def _write(bench: Bench, number: int) -> tuple[Traced, int, bool] | int:
+    # The write of that number, counted through all steps, made afresh and again, and make's own;
+    # and once more.
     every = [(t, over) for t in bench.graph.traced for over in (False, True)]
-    number %= sum(t.calls(over) for t, over in every)
+    number %= sum(t.calls(over) for t, over in every) + MAKE_CALLS
     for traced, over in every:
         if number < traced.calls(over):
             return traced, number + 1, over
         number -= traced.calls(over)
-    raise AssertionError
+    return number + 1
+
+
+def _make(random: Random, bench: Bench, at: int, fault: str) -> Outcome:
+    """Fail one of the first writes of a make that finds a variable changed."""
+    specimen, control = bench.specimen, bench.control
+    configuration = random.choice(list(specimen.results))
+    specimen.restore()
+    _arm(control, fault, at)
+    made = finish(specimen.make(configuration, "accuracy", "THREADS=1"))
+    _, hit = control.disarm()
+    did = f"{configuration}, make accuracy, {fault} at write {at}, {hit}"
+    outcome = Outcome(SURVIVED, f"{did}: it went on")
+    if made.status != 0:
+        outcome = refused(made.status, made.err, did)
+    made = finish(specimen.make(configuration, "accuracy"))
+    after = compared(bench, configuration, made, did)
+    return outcome if outcome.kind == WRONG or after.kind == SURVIVED else after
 
 
 def _again(

@@ -125,7 +125,11 @@ def build(folder: Path, configurations: tuple[str, ...]) -> Specimen:
         if name == configurations[-1]:
             made += _make(root, name, "report")
         for line in re.findall(r"^\+ (.*)$", made, re.MULTILINE):
-            argv = tuple(word for word in shlex.split(line)[1:] if word not in ("-s", "-B"))
+            words = shlex.split(line)
+            door = next((k for k, word in enumerate(words) if word.startswith("python/")), None)
+            if door is None:  # a script's step
+                continue
+            argv = tuple(words[door:])
             steps.setdefault(argv, name)
             if argv[0] == "python/score.py":
                 results.setdefault(name, str(Path(argv[argv.index("--out") + 1]).parent))
