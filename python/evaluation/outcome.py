@@ -12,7 +12,7 @@ from common.progress import progress
 from evaluation.metrics import judged_right, thresholds_of_pairs
 from evaluation.protocol import evaluate, pair_distances
 from seals.products import read_json
-from seals.seal import check
+from seals.seal import check, refuse_mixed
 
 # Embeddings that are read at a time, an even number: 32 MB of 512 float32 each.
 BLOCK = 1 << 14
@@ -81,6 +81,7 @@ def load_outcome(folder: Path, data: Path) -> Outcome:
             f"{folder} is no folder; name a result's folder, such as those in result/."
         )
     result = read_json(folder / "accuracy.json", moved=True)
+    refuse_mixed(folder)
     labels = data / f"{result['dataset']}_list.npy"
     for path in (folder / "embeddings.npy", labels):
         if not path.exists():

@@ -8,7 +8,7 @@ from common.errors import ChainError
 from evaluation.outcome import load_outcome
 from reporting.configuration import Configuration
 from seals.products import read_json
-from seals.seal import load
+from seals.seal import refuse_mixed
 
 # Keys that a record of either kind has: what they name is shown, so it must be there.
 _IDENTITY = (
@@ -48,7 +48,11 @@ def collect(results: Path, data: Path) -> tuple[list[Configuration], list[str]]:
         if not folder.is_dir() or folder.name.startswith("."):
             continue
         configuration = _load(folder, data)
-        if configuration.accuracy or configuration.perf:
+        records = configuration.accuracy, configuration.perf
+        twin = next((c.folder for c in found if (c.accuracy, c.perf) == records), None)
+        if twin:
+            notes.append(f"{folder.name} is left out: it holds the result of {twin.name}")
+        elif any(records):
             found.append(configuration)
         else:
             reason = "; ".join(configuration.notes) or "neither accuracy.json nor perf.json"
@@ -66,7 +70,11 @@ def _order(c: Configuration) -> tuple:
 
 def _load(folder: Path, data: Path) -> Configuration:
     configuration = Configuration(folder)
-    sealed_in = set()
+    try:
+        refuse_mixed(folder)
+    except ChainError as error:
+        configuration.notes.append(str(error))
+        return configuration
     for name in ("accuracy", "perf"):
         if not (folder / f"{name}.json").exists():
             continue
@@ -74,14 +82,8 @@ def _load(folder: Path, data: Path) -> Configuration:
             record = read_json(folder / f"{name}.json", moved=True)
             _check(record, folder / f"{name}.json")
             setattr(configuration, name, record)
-            sealed_in.add(Path(load(folder / f"{name}.json").name).parent.name)
         except ChainError as error:
             configuration.notes.append(str(error))
-    # A folder may be renamed; its files stay together.
-    if len(sealed_in) > 1:
-        configuration.accuracy = configuration.perf = None
-        named = " and ".join(sorted(sealed_in))
-        configuration.notes.append(f"its files were written in {named}; run make again")
     if configuration.accuracy is None and configuration.perf is None:
         return configuration
     if configuration.accuracy:

@@ -5,17 +5,19 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from common.errors import ChainError
 from onnx_graph import store
 from reporting.cells import Cell, Table, number
 from reporting.configuration import Configuration
 from seals.products import read_json
+from seals.seal import Rotten, digest, load, remedy
 
 
 def parity(configurations: list[Configuration], model: Path) -> Table:
     """The gates that the models of ``configurations`` passed; ``model`` is the models' folder.
 
     What lies there is shown only for results of the same weights: a checkpoint of another content
-    may have had that name.
+    may have had that name. Where it is damaged a note of the configuration says so.
     """
     columns = ["checkpoint", "weights", "batch", "stage", "lowest cosine"]
     columns += ["largest relative error", "mean cosine"]
@@ -50,13 +52,18 @@ def _of_graphs(c: Configuration, model: Path) -> dict[str, dict[str, Any]]:
     stem = f"{c['checkpoint']}_bs{c['batch_size']}"
     found = {}
     for stage, record in (("sim", "parity"), ("fused", "fused")):
+        graph, path = model / f"{stem}_{stage}.onnx", model / f"{stem}_{record}.json"
+        if not graph.exists() or not path.exists():
+            continue  # the model is gone, and its parity with it
         try:
-            source = store.metadata(store.load_graph(model / f"{stem}_{stage}.onnx"))
-        except (OSError, DecodeError):
-            source = {}  # the model is gone, and its parity with it
-        path = model / f"{stem}_{record}.json"
-        if source.get("weights_sha256") == c["weights_sha256"] and path.exists():
-            gates = read_json(path)
+            # The graph alone: its weights are another 260 MB, and nothing here is of them.
+            if digest(graph) != load(graph).sha256:
+                raise Rotten(f"{graph} is not as it was written; {remedy(graph)}.")
+            source, gates = store.metadata(store.load_graph(graph)), read_json(path)
+        except (ChainError, DecodeError, OSError) as error:
+            c.notes.append(f"no parity of its {stage} graph: {error}")
+            continue
+        if source.get("weights_sha256") == c["weights_sha256"]:
             gates = {"fused": gates.get("parity", {})} if stage == "fused" else gates
             found |= {f"{store.origin(source)} and {name}": gate for name, gate in gates.items()}
     return found

@@ -136,6 +136,23 @@ def check(path: Path, moved: bool = False) -> Seal:
     return seal
 
 
+def refuse_mixed(folder: Path) -> None:
+    """Raise ``Rotten`` where files in ``folder`` were written in folders of different names.
+
+    A folder of results may be renamed; its files stay together.
+    """
+    names = set()
+    for record in (folder / FOLDER).glob("[!.]*.json"):
+        product = folder / record.name.removesuffix(".json")
+        found = _read(product) if product.exists() else None
+        names |= {Path(found.name).parent.name} if found else set()
+    if len(names) > 1:
+        raise Rotten(
+            f"the files in {folder} were written in {' and '.join(sorted(names))}; remove it and "
+            "run make again."
+        )
+
+
 def refuse_rotten_source(seal: Seal, path: Path) -> None:
     """Raise ``Rotten`` where a source of ``seal``, which ``path`` is to get, has changed since the
     seal that is there, though neither its size nor its time have.

@@ -83,7 +83,7 @@ def test_a_value_beyond_the_engines_precision_is_told_from_one_of_the_weights(re
 
 
 def beyond_fp16(state: dict) -> None:
-    """Let the first layer give 3e4 times as much, which the next takes back: 65,504 is the limit."""
+    """Let the first layer give 3e4 times as much, which the next undoes; fp16 ends at 65,504."""
     for name, factor in (
         ("conv1.bn.weight", 3e4), ("conv1.bn.bias", 3e4),
         ("conv2_dw.bn.running_mean", 3e4), ("conv2_dw.bn.running_var", 9e8),

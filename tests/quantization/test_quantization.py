@@ -188,6 +188,7 @@ def test_files_that_do_not_belong_together_are_refused(made: Path, tmp_path: Pat
         derived.read(tmp_path / "model.xml")
 
 
+@pytest.mark.long
 def test_accuracy_on_lfw(project: Project, shared: Path):
     """With real weights on the real set, within 0.0010 of fp32's 0.9930."""
     options = ("NET=mobilefacenet", "BS=16", f"DATA={shared}/lfw.bin")

@@ -97,6 +97,21 @@ def test_parity_of_every_stage_belongs_to_the_weights(with_models):
     assert not [row for row in cells(with_models) if row[1:2] == ["0" * 8]]
 
 
+def test_a_damaged_graph_or_record_of_its_parity_is_named(with_models):
+    folder = with_models / "model"
+    graph = store.load_graph(folder / "mobilefacenet_bs1_sim.onnx")
+    make_result(with_models, batch_size=1, weights=store.metadata(graph)["weights_sha256"])
+    for name, at in (("sim.onnx", 9000), ("fused.json", 20)):
+        path = folder / f"mobilefacenet_bs1_{name}"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    report(with_models)
+    text = (with_models / "result/report.md").read_text()
+    assert "Parity of the stages" not in text
+    for stage, name in (("sim", "sim.onnx"), ("fused", "fused.json")):
+        assert re.search(f"no parity of its {stage} graph: .*bs1_{name} is not as ", text), text
+
+
 def test_without_the_decoded_set_it_says_so(copy):
     shutil.rmtree(copy / "data/faces_crops")
     report(copy)
@@ -133,6 +148,33 @@ def test_missing_and_damaged_pieces_are_named(three, tmp_path):
     assert "perf.json is not as " in text
     assert f"{int8.name}: no curves and no pictures" in text
     assert "other_bs1 is left out" in text
+
+
+@pytest.mark.parametrize("names", [["accuracy"], ["accuracy", "perf"], ["."]])
+def test_a_result_in_the_place_of_another_is_named(three, tmp_path, names):
+    """Whole with its seal: nothing about it alone tells."""
+    shutil.copytree(three[0], tmp_path / "copy")
+    there, here = (
+        tmp_path / f"copy/result/mobilefacenet_faces_openvino_{name}"
+        for name in ("fp32_bs1", "fp32_bs4")
+    )
+    if names == ["."]:
+        shutil.rmtree(here)
+        shutil.copytree(there, here)
+    else:
+        for name in names:
+            shutil.copy2(there / f"{name}.json", here)
+            shutil.copy2(there / f".seal/{name}.json.json", here / ".seal")
+    report(tmp_path / "copy")
+    (note,) = (
+        line
+        for line in (tmp_path / "copy/result/report.md").read_text().splitlines()
+        if f"{here.name} is left out: " in line
+    )
+    if names == ["."]:
+        assert f"it holds the result of {there.name}" in note
+    else:
+        assert f"were written in {there.name} and {here.name}; remove it" in note
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--class", dest="classes", action="append", help="one class; repeatable")
     parser.add_argument("--seed", type=int, default=0, help="seed of a class's first trial")
     parser.add_argument("--trials", type=int, help="so many of each class at most")
-    parser.add_argument("--short", action="store_true", help="a few trials, of two engines")
+    parser.add_argument("--short", action="store_true", help="a few trials, of one engine")
     parser.add_argument("--out", type=Path, help="torture JSON to write")
     parser.add_argument("--table", type=Path, help="print this torture JSON in Markdown, no more")
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)

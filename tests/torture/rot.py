@@ -121,10 +121,13 @@ def _compared(
     differing = [n for n in bench.graph.differing(sequence) if n != name]
     if differing and all(n.startswith("result/report.") for n in differing):
         # A page that leaves something out says of what.
-        pages = (bench.specimen.root / f"result/report.{kind}" for kind in ("md", "html"))
-        page = "".join(page.read_text() for page in pages)
+        here, there = (
+            {*(folder / "result/report.md").read_text().splitlines()}
+            for folder in (bench.specimen.root, bench.specimen.finished)
+        )
         # By its name, or by the folder of its product: a set, or a result.
-        if name in page or any(str(p) in page for p in list(Path(name).parents)[:-2]):
+        named = {name, *(p.name for p in list(Path(name).parents)[:-2])}
+        if any(n in line for n in named for line in here - there):
             return Outcome(TOLD, f"{did}: the report names it")
     if differing:
         return Outcome(WRONG, f"{did}: {sequence[0].step.door} and on, differing: {differing}")

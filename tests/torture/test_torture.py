@@ -1,4 +1,4 @@
-"""The short form of make torture: every class, on a chain of two engines."""
+"""The short form of make torture: every class, on a chain of one engine."""
 
 import json
 import shutil
