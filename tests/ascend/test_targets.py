@@ -37,6 +37,10 @@ def host(tmp_path_factory, tiny):
     short = text.replace("default=7)", "default=1)").replace("default=4.0", "default=0.01")
     assert short.count("default=1)") == short.count("default=0.01") == 1
     door.write_text(short)
+    rules = project.root / "scripts/extras.mk"
+    text = rules.read_text()
+    assert "PEER_BATCHES := 1 16 64\n" in text
+    rules.write_text(text.replace("PEER_BATCHES := 1 16 64\n", "PEER_BATCHES := 4\n"))
     chosen = environment()
     python3 = make_python3(project.root.parent / "python3")
     chosen["PATH"] = f"{python3}:{TOOLKIT / 'driver'}:{os.environ['PATH']}"
