@@ -122,7 +122,11 @@ def _compared(
     if differing and all(n.startswith("result/report.") for n in differing):
         # A page that leaves something out says of what.
         here, there = (
-            {*(folder / "result/report.md").read_text().splitlines()}
+            {
+                line
+                for page in (folder / "result").glob("report.*")
+                for line in page.read_text().splitlines()
+            }
             for folder in (bench.specimen.root, bench.specimen.finished)
         )
         # By its name, or by the folder of its product: a set, or a result.
