@@ -306,6 +306,15 @@ if [ -n "${value[CALIB]}" ] && [ "${value[PRECISION]}" != int8 ] && [[ " $goals 
     fail "CALIB=${value[CALIB]} does nothing without PRECISION=int8; leave it out, or choose that"
 fi
 
+# What tune finds is read when make starts: the other goals would not have it yet.
+others=
+for goal in $goals; do
+    [[ $goal == @(tune|tune-all|clean|distclean) ]] || others+=" $goal"
+done
+if [[ -n $others && " $goals " == *" tune"@(|-all)" "* ]]; then
+    fail "make tune is a make of its own, whose result a later make reads; run make tune first, and then make$others"
+fi
+
 # ---- Photographs
 
 if [ "${value[ALIGN]}" != 1 ]; then

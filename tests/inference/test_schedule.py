@@ -181,6 +181,14 @@ def test_the_oldest_go_when_there_is_no_room(model: Path, monkeypatch):
         assert (path / "x.blob").exists()
 
 
+def test_tune_is_a_make_of_its_own(project: Project):
+    """What reads its result was planned before there was one."""
+    for goals in (("tune", "perf"), ("accuracy", "perf", "tune-all")):
+        others = " ".join(goal for goal in goals if "tune" not in goal)
+        said = f"run make tune first, and then make {others}."
+        expect_error(project.make(*goals, "NET=mobilefacenet", ok=False), said)
+
+
 def test_accuracy_is_the_same_with_repeats_run_once(project: Project, tiny: Path, tmp_path: Path):
     """A set that repeats images, run both ways: same accuracy, same thresholds, fewer runs."""
     pairs = verification_bin.read(tiny / "faces.bin")
