@@ -7,14 +7,12 @@ are read as descriptions (``safe_pickle``) and left out.
 import argparse
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from checkpoint import state_dict
+from checkpoint import state_dict, writing
 from common.errors import ChainError, exit_with
 from safe_pickle.reader import Refused
 from seals.ledger import brought
-from seals.products import product
 
 
 def convert(path: Path) -> dict[str, Tensor]:
@@ -34,8 +32,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     args = parser.parse_args()
     state = convert(args.weights)
-    with product(args.out) as temporary:
-        torch.save(state, temporary)
+    writing.write(state, args.out)
     print(f"{len(state)} tensors of {args.weights} are in {args.out}; use it with WEIGHTS=")
 
 

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 import networks
+from checkpoint import writing
 from common.errors import exit_with
 from dataset import verification_bin
 from dataset.decode import decode
 from dataset.preprocessing import Preprocessing
 from seals.ledger import brought
-from seals.products import product
 
 SEED = 112
 STATISTICS_IMAGES = 32
@@ -76,8 +76,7 @@ def main() -> None:
     network.to_empty(device="cpu")
     draw(network)
     calibrate_statistics(network, torch.from_numpy(Preprocessing().normalise(pixels)))
-    with product(args.out) as temporary:
-        torch.save(network.state_dict(), temporary)
+    writing.write(network.state_dict(), args.out)
 
 
 if __name__ == "__main__":

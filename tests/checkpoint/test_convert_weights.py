@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from checkpoint import state_dict
+from checkpoint import state_dict, writing
 from common.errors import ChainError
 from convert_weights import convert
 from support.project import PYTHON, Project, expect_error, run_module
@@ -197,3 +197,24 @@ def test_make_convert_weights(project: Project) -> None:
     assert_same(state_dict.read(project.root / "model/old_tensors.pth"))
     failed = project.make("convert-weights", "WEIGHTS=none.pth", ok=False)
     assert "none.pth is missing" in failed.stderr
+
+
+def test_the_same_tensors_are_the_same_bytes(tmp_path: Path) -> None:
+    written = []
+    for name in ("a.pth", "b.pth"):
+        writing.write(STATE, tmp_path / name)
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1]
+    assert torch.equal(state_dict.read(tmp_path / "a.pth")["a.weight"], STATE["a.weight"])
+
+
+def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
+    """As a limit of a file's size, which torch itself would tell as a broken archive."""
+    torch.save({"w": torch.zeros(90_000)}, tmp_path / "large.pth")
+    words = ["convert_weights.py", "--weights", tmp_path / "large.pth", "--out", tmp_path / "o.pth"]
+    limited = ["bash", "-c", 'ulimit -f 100; exec "$0" "$@"', sys.executable]
+    result = subprocess.run(
+        [*limited, PYTHON / words[0], *words[1:]], capture_output=True, text=True, check=False
+    )
+    expect_error(result, "o.pth: File too large; check the path")
+    assert [path.name for path in tmp_path.iterdir()] == ["large.pth"]
