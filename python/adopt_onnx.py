@@ -120,9 +120,9 @@ def adopt(args: argparse.Namespace) -> None:
                 f"{args.source} does not run with a batch of {len(images)} ({reason(error)}); "
                 "export it again with a dynamic batch."
             ) from None
+        begin(args.onnx)
+        write_npy(args.baseline, baseline)
 
-    begin(args.onnx)
-    write_npy(args.baseline, baseline)
     store.publish(adopted, args.onnx, args.weights_name, check)
 
 

@@ -95,9 +95,9 @@ def main() -> None:
     def check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
         parity.gate(path, baseline.numpy(), f"the ONNX export of {args.weights}")
+        begin(args.onnx)
+        write_npy(args.baseline, baseline.numpy())
 
-    begin(args.onnx)
-    write_npy(args.baseline, baseline.numpy())
     store.publish(model, args.onnx, args.weights_name, check)
 
 
