@@ -12,10 +12,12 @@ from torture.specimen import SOURCES, Specimen, Step
 
 # Figures of a run that no second run repeats.
 _OF_THE_MOMENT = re.compile(
-    r"date|load|kept_inferences|.*_s|.*_ms|.*_fps|.*throughput.*|.*latency.*"
+    r"date|load|kept_inferences|rate|limit|.*seconds|.*_s|.*_ms|.*_fps|.*throughput.*|.*latency.*"
 )
 # Steps whose whole product is a measurement, or that take ten seconds.
 MEASURING = ("benchmark", "benchmark_npu", "tune")
+# Steps that put their times beside what they compute.
+MASKED = ("embed", "embed_collection", "infer_npu", "check_om")
 LONG = ("tune", "quantize")
 
 
@@ -85,7 +87,7 @@ class Graph:
 
     def differing(self, sequence: list[Traced]) -> list[str]:
         """Return the products of ``sequence`` that are not as in the finished chain, or missing."""
-        masked = any(t.step.door in ("embed", "infer_npu", "check_om") for t in sequence)
+        masked = any(t.step.door in MASKED for t in sequence)
         measured = {n for t in sequence if t.step.door in MEASURING for n in t.writes}
         names = {n for t in sequence for n in t.writes} - measured - self.unstable
         return [self._how(name) for name in sorted(names) if not self.same(name, masked)]
