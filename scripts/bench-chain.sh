@@ -5,7 +5,6 @@
 # Nothing of the user's data/, model/ or result/ is touched; the copy is removed afterwards.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-. "$root/env.sh"
 out=$1 precisions=$2
 shift 2
 
@@ -38,4 +37,4 @@ done
 if make -n -C "$copy" VENV= PYTHON="$python" "${variables[@]}" report >/dev/null 2>&1; then
     chain report
 fi
-"$python" "${PYTHON_FLAGS[@]}" "$root/scripts/door.py" "$root/python/bench_chain.py" --steps "$log" --project "$copy" --out "$out"
+PY=$python "$root/scripts/python.sh" "$root/python/bench_chain.py" --steps "$log" --project "$copy" --out "$out"

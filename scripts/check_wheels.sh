@@ -4,7 +4,6 @@
 # left out then: of the packages that a CUDA build brings some tell what they need only as a whole.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-. "$root/env.sh"
 if [ $# -eq 0 ]; then
     [[ $(<"$root/pyproject.toml") =~ 'requires-python = ">=3.'([0-9]+),\<3.([0-9]+) ]]
     versions=()
@@ -20,4 +19,4 @@ if [ $# -eq 0 ]; then
     done
     set -- --pythons "${versions[@]}" --machines "$(uname -m)" --parts "${parts[@]}"
 fi
-exec "${PY:?names the Python interpreter}" "${PYTHON_FLAGS[@]}" "$root/scripts/door.py" "$root/python/check_wheels.py" "$@"
+exec "$root/scripts/python.sh" "$root/python/check_wheels.py" "$@"

@@ -26,13 +26,17 @@ def saved(kind: str, mode: str = "RGB", **options) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WebP"])
-@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "CMYK"])
+MODES = {
+    "JPEG": ("RGB", "L", "1", "CMYK"),
+    "PNG": ("RGB", "L", "P", "1", "RGBA"),
+    "BMP": ("RGB", "L", "P", "1", "RGBA"),
+    "WebP": ("RGB", "L", "P", "1", "RGBA", "CMYK"),
+}
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(k, mode) for k in MODES for mode in MODES[k]])
 def test_sizes_are_those_of_another_library(kind: str, mode: str) -> None:
-    try:
-        data = saved(kind, mode)
-    except OSError:
-        pytest.skip(f"a {kind} has no mode {mode}")
+    data = saved(kind, mode)
     assert image_header.read(data) == Header(kind, 71, 50)
     assert image_header.size(data) == ((71, 50) if kind in ("JPEG", "PNG") else None)
 
