@@ -354,7 +354,7 @@ def test_every_script_that_runs_the_chain_sources_the_environment():
     for script in (ROOT / "scripts").glob("*.sh"):
         text = script.read_text()
         if "python" in text and script.name != "setup.sh":
-            runs = '. "$root/env.sh"' in text or "step.sh" in text
+            runs = '. "$root/env.sh"' in text or "step.sh" in text or "scripts/python.sh" in text
             assert runs, script
         sourced = "Sourced by" in text
         assert os.access(script, os.X_OK) != sourced, script
