@@ -1,7 +1,7 @@
 """Every write fails once, by its number: the step says so in a sentence, and the next run is good.
 
 ENOSPC, EIO, EMFILE, or a write that takes half of its bytes. Consecutive seeds go through all
-writes of all steps with each of the four, and then through make's own.
+writes of all steps and then make's own, each with one of the four, and again with the next.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ MAKE_CALLS = 8  # of make itself, where a variable has changed
 def trial(seed: int, bench: Bench) -> Outcome:
     """Fail one write of one step; look at what is there; run it again."""
     random = Random(seed)
-    number, fault = divmod(seed, len(FAULTS))
-    found = _write(bench, number)
+    found, fault = _write(bench, seed)
     if isinstance(found, int):
-        return _make(random, bench, found, FAULTS[fault])
+        return _make(random, bench, found, fault)
     traced, at, over = found
     configuration = aim(random, bench, traced, over).configuration
     specimen, control = bench.specimen, bench.control
-    _arm(control, FAULTS[fault], at)
+    _arm(control, fault, at)
     ran = warm.run(specimen, traced.step, control)
     _, hit = control.disarm()
-    did = f"{traced.step.door}{' anew' if over else ''}, {FAULTS[fault]} at write {at}, {hit}"
+    did = f"{traced.step.door}{' anew' if over else ''}, {fault} at write {at}, {hit}"
     # Old products may stay, of which none is half a new one.
     differing = [n for n in bench.graph.differing([traced]) if (specimen.root / n).exists()]
     outcome = Outcome(SURVIVED, f"{did}: it went on")
@@ -52,16 +51,17 @@ def _arm(control: shim.Control, fault: str, at: int) -> None:
     control.arm(shim.SHORT if fault == "short" else shim.FAIL, at, shim.ERRORS.get(fault, 0))
 
 
-def _write(bench: Bench, number: int) -> tuple[Traced, int, bool] | int:
+def _write(bench: Bench, seed: int) -> tuple[tuple[Traced, int, bool] | int, str]:
     # The write of that number, counted through all steps, made afresh and again, and make's own;
-    # and once more.
+    # and how it fails.
     every = [(t, over) for t in bench.graph.traced for over in (False, True)]
-    number %= sum(t.calls(over) for t, over in every) + MAKE_CALLS
+    turn, number = divmod(seed, sum(t.calls(over) for t, over in every) + MAKE_CALLS)
+    fault = FAULTS[(number + turn) % len(FAULTS)]
     for traced, over in every:
         if number < traced.calls(over):
-            return traced, number + 1, over
+            return (traced, number + 1, over), fault
         number -= traced.calls(over)
-    return number + 1
+    return number + 1, fault
 
 
 def _make(random: Random, bench: Bench, at: int, fault: str) -> Outcome:
