@@ -2,8 +2,10 @@
 
 import argparse
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import onnx
@@ -30,14 +32,12 @@ def convert(model: onnx.ModelProto, folder: Path) -> None:
 
     Raises ``ChainError`` where pnnx fails, or leaves an operator out, which it does in silence.
     """
-    import pnnx  # brings torch with it
-
     # ncnn has no LpNormalization, and pnnx would drop it.
     lp_normalization.spell_out(model)
     source = folder / f"{STEM}.onnx"
     source.write_bytes(model.SerializeToString())
     # All weights as they are: pnnx would make them fp16.
-    words = [pnnx.EXEC_PATH, source.name, f"inputshape=[1,{CHANNELS},{SIDE},{SIDE}]f32", "fp16=0"]
+    words = [_program(), source.name, f"inputshape=[1,{CHANNELS},{SIDE},{SIDE}]f32", "fp16=0"]
     try:
         done = subprocess.run(
             words, cwd=folder, capture_output=True, text=True, errors="replace",
@@ -59,6 +59,19 @@ def convert(model: onnx.ModelProto, folder: Path) -> None:
         )
     made["param"].replace(folder / NCNN.graph)
     made["bin"].replace(folder / NCNN.weights)
+
+
+def _program() -> str:
+    # The package imports torch, which takes two seconds and more, for what is not used here.
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = ModuleType("torch")
+    try:
+        import pnnx
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+    return pnnx.EXEC_PATH
 
 
 def main() -> None:
