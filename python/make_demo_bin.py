@@ -54,7 +54,7 @@ def demo_pairs(pairs: int) -> tuple[list[bytes], list[bool]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--out", type=Path, required=True, help="verification .bin to write")
     args = parser.parse_args()
     with product(args.out) as temporary:
