@@ -41,7 +41,7 @@ _CODES = {
     "E40021": f"an operator could not be compiled, often because {_PYTHON}",
 }
 _CODE = re.compile(r"\bE[A-Z]?\d{4,5}\b")
-_RELEVANT = re.compile(r"\bE[A-Z]?\d{4,5}\b|ERROR|error|failed|Solution|Cause", re.ASCII)
+_RELEVANT = re.compile(r"\bE[A-Z]?\d{4,5}\b|ERROR|[Ee]rror|failed|Solution|Cause", re.ASCII)
 
 
 class Verdict(NamedTuple):

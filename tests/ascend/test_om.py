@@ -81,6 +81,18 @@ def test_every_way_to_fail(build, tmp_path, fault, reading):
     assert not list((tmp_path / "model").glob(".atc*"))
 
 
+def test_of_a_part_in_python_that_fails_the_error_is_shown_and_no_traceback():
+    output = (
+        "ATC start working now, please wait for a moment.\n"
+        "Traceback (most recent call last):\n"
+        '  File "te_fusion/parallel_compilation.py", line 7, in run\n'
+        "    log.write(text)\n"
+        "OSError: [Errno 28] No space left on device\n"
+    )
+    verdict = atc.judge(1, output, None)
+    assert verdict.lines == ["OSError: [Errno 28] No space left on device"]
+
+
 def test_chip_overrides_detection(build):
     expect_error(build("--chip", "999", FAKE_NPU_SMI="fail"), "E10001")
     expect_error(build(FAKE_NPU_SMI="fail"), "npu-smi")
