@@ -19,7 +19,7 @@ import openvino
 from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-from common.errors import ChainError, exit_with
+from common.errors import ChainError, exit_with, reason
 from common.machine import versions
 from dataset import preprocessing
 from engines.openvino import float_type
@@ -199,7 +199,13 @@ def write(folder: Path, model: openvino.Model, report: dict[str, Any]) -> None:
         )
     with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as name:
         made = Path(name)
-        openvino.save_model(model, str(made / OPENVINO_INT8.graph), compress_to_fp16=False)
+        try:
+            openvino.save_model(model, str(made / OPENVINO_INT8.graph), compress_to_fp16=False)
+        except RuntimeError as error:
+            raise ChainError(
+                f"{folder / OPENVINO_INT8.graph} could not be written ({reason(error, line=-1)}); "
+                "check the free disk space."
+            ) from None
         report["model_sha256"] = checksum(made, OPENVINO_INT8)
         derived.write(report, made, folder, OPENVINO_INT8)
 
