@@ -1,6 +1,7 @@
 """bf16 and INT8: what is really computed, how near it comes, and what is refused."""
 
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -160,6 +161,19 @@ def test_an_unreachable_cosine_fails_with_the_report(ready: Path, tiny: Path, tm
     # With every layer kept nothing is quantized any more, but bf16 where the processor has it.
     assert report["trials"][-1]["mean_cosine"] > 0.995 > report["trials"][0]["mean_cosine"]
     assert report["quantized_layers"] == 0
+
+
+def test_a_model_for_which_there_is_no_space_is_told(made: Path, tmp_path: Path):
+    model = openvino.Core().read_model(str(made / "model.xml"))
+    report = json.loads((made / "quant.json").read_text())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(ChainError, match=r"model\.xml could not be written .*free disk space"):
+            quantize.write(tmp_path, model, report)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_search_keeps_no_more_than_it_must(monkeypatch):
