@@ -33,7 +33,11 @@ def replacing(path: Path) -> Iterator[Path]:
             old = path.with_name(f".{path.name}.old-{os.getpid()}")
             remove(old)
             os.replace(path, old)
-            os.replace(temporary, path)
+            try:
+                os.replace(temporary, path)
+            except OSError:
+                os.replace(old, path)
+                raise
             remove(old)
         else:
             os.replace(temporary, path)
