@@ -12,7 +12,7 @@ import re
 import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,16 @@ def _fetch(source: str, partial: Path, largest: int) -> None:
     }
     if scheme not in fetchers:
         raise FetchError(f"its scheme is none of {' '.join(fetchers)}")
-    watched(fetchers[scheme], partial, largest)
+    try:
+        watched(fetchers[scheme], partial, largest)
+    except FetchError:
+        # The process that fetched it may have been killed before it could.
+        if scheme in ("http", "https"):
+            with suppress(ImportError):
+                from fetch import http
+
+                http.tidy(partial)
+        raise
 
 
 def _fetch_http(url: str, partial: Path, largest: int) -> None:

@@ -113,6 +113,7 @@ def _run(work: Callable[[], None], writing: int) -> None:
     status, said = 0, ""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         work()
         sys.stdout.flush()
     except tuple(_TOLD.values()) as error:

@@ -48,10 +48,15 @@ def fetch(url: str, partial: Path, largest: int, backoff: float = 1.0) -> None:
     try:
         _fetch(url, partial, largest, backoff)
     except BaseException:
-        if not (_size(partial) and _version(partial)):
-            remove(partial)
-            remove(_version_file(partial))
+        tidy(partial)
         raise
+
+
+def tidy(partial: Path) -> None:
+    """Remove what a transfer to ``partial`` left, unless another call can go on with it."""
+    if not (_size(partial) and _version(partial)):
+        remove(partial)
+        remove(_version_file(partial))
 
 
 def _fetch(url: str, partial: Path, largest: int, backoff: float) -> None:

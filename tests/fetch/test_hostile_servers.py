@@ -1,11 +1,14 @@
 """However a server answers, a download ends in time, in one sentence, and leaves nothing."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 import download
+from common import limits
 from common.errors import ChainError
 from fetch import http, watch
 from support.hostile_servers import CONTENT, SERVERS, Server
@@ -45,6 +48,20 @@ def test_a_deadline_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with (
         Server(SERVERS["a byte now and then"][0]) as server,
         pytest.raises(ChainError, match="did not end in"),
+    ):
+        download.download(tmp_path / "set.bin", [server.url], {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_by_a_process_that_had_to_be_killed(tmp_path: Path, monkeypatch) -> None:
+    def killed(child: int) -> None:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    monkeypatch.setattr(limits, "_end", killed)
+    with (
+        Server(SERVERS["a byte now and then"][0]) as server,
+        pytest.raises(ChainError, match="sent less than"),
     ):
         download.download(tmp_path / "set.bin", [server.url], {})
     assert list(tmp_path.iterdir()) == []
