@@ -2,10 +2,8 @@
 
 import argparse
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import onnx
@@ -14,6 +12,7 @@ import engines
 from common.arrays import read_npy
 from common.errors import ChainError, exit_with, reason
 from common.files import remove
+from common.imports import hidden
 from common.machine import versions
 from common.shapes import SIDE
 from dataset import preprocessing
@@ -32,12 +31,15 @@ def convert(model: onnx.ModelProto, folder: Path) -> None:
 
     Raises ``ChainError`` where pnnx fails, or leaves an operator out, which it does in silence.
     """
+    with hidden("torch", empty=True):  # two seconds, for what is not used here
+        import pnnx
+
     # ncnn has no LpNormalization, and pnnx would drop it.
     lp_normalization.spell_out(model)
     source = folder / f"{STEM}.onnx"
     source.write_bytes(model.SerializeToString())
     # All weights as they are: pnnx would make them fp16.
-    words = [_program(), source.name, f"inputshape=[1,{CHANNELS},{SIDE},{SIDE}]f32", "fp16=0"]
+    words = [pnnx.EXEC_PATH, source.name, f"inputshape=[1,{CHANNELS},{SIDE},{SIDE}]f32", "fp16=0"]
     try:
         done = subprocess.run(
             words, cwd=folder, capture_output=True, text=True, errors="replace",
@@ -59,19 +61,6 @@ def convert(model: onnx.ModelProto, folder: Path) -> None:
         )
     made["param"].replace(folder / NCNN.graph)
     made["bin"].replace(folder / NCNN.weights)
-
-
-def _program() -> str:
-    # The package imports torch, which takes two seconds and more, for what is not used here.
-    hidden = "torch" not in sys.modules
-    if hidden:
-        sys.modules["torch"] = ModuleType("torch")
-    try:
-        import pnnx
-    finally:
-        if hidden:
-            del sys.modules["torch"]
-    return pnnx.EXEC_PATH
 
 
 def main() -> None:

@@ -1,14 +1,13 @@
 """ONNX -> onnxsim -> simplified ONNX, gated by parity with PyTorch."""
 
 import argparse
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import onnx
 
 from common.arrays import read_npy
 from common.errors import ChainError, exit_with
+from common.imports import hidden
 from onnx_graph import parity, store
 from seals.ledger import made
 from seals.products import begin, write_json
@@ -16,25 +15,15 @@ from seals.products import begin, write_json
 
 def simplify(path: Path) -> onnx.ModelProto:
     """Return the ONNX file ``path`` simplified by onnxsim, with the metadata of the original."""
-    onnxsim = _import_onnxsim()
+    with hidden("torch", "sympy"):  # three seconds, for what is not used here
+        import onnxsim
+
     model = onnx.load(str(path))
     simplified, ok = onnxsim.simplify(model)
     if not ok:
         raise ChainError(f"onnxsim could not verify its simplification of {path}; report a bug.")
     store.set_metadata(simplified, store.metadata(model))
     return simplified
-
-
-def _import_onnxsim() -> ModuleType:
-    # It imports these where they are, which takes three seconds, for what is not used here.
-    hidden = [name for name in ("torch", "sympy") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
-    try:
-        import onnxsim
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-    return onnxsim
 
 
 def main() -> None:

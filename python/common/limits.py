@@ -112,6 +112,7 @@ def _end(child: int) -> None:
 def _run(work: Callable[[], None], writing: int) -> None:
     status, said = 0, ""
     try:
+        # Whoever started this may have it ignored or blocked.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         work()
