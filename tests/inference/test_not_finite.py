@@ -14,9 +14,11 @@ from onnx import helper, numpy_helper
 
 import embed as embed_door
 from common.errors import ChainError
+from common.machine import cpu_flags
 from dataset import crop_store
 from dataset.crops import open_crops
 from dataset.preprocessing import Preprocessing
+from engines.arithmetic import precisions
 from inference.embedding import NotFinite, lengths
 from onnx_graph import not_finite, parity
 from support.project import expect_error, run_module
@@ -91,19 +93,29 @@ def beyond_fp16(state: dict) -> None:
         state[name] *= factor
 
 
-def test_a_network_that_fp16_cannot_hold_is_right_in_fp32_and_refused_in_fp16(
-    tiny: Path, ready: Path, tmp_path: Path
-):
-    folder = tmp_path / "m"
-    weights = changed(tiny, tmp_path / "hot.pth", beyond_fp16)
+@pytest.fixture(scope="module")
+def hot(tiny: Path, ready: Path, tmp_path_factory) -> Path:
+    """A folder with such a network in ONNX, batch size 4, and the tiny set's crops."""
+    folder = tmp_path_factory.mktemp("hot")
+    weights = changed(tiny, folder / "hot.pth", beyond_fp16)
     for result in (export(weights, folder), fix(folder, 4), simplify(folder, 4)):
         assert (result.returncode, result.stderr) == (0, "")
     shutil.copytree(ready / "crops", folder / "crops", symlinks=True)
     seal(folder / "crops")
-    assert embed(folder, "torch", 4, tmp_path / "fp32").returncode == 0
-    result = embed(folder, "torch", 4, tmp_path / "fp16", "--precision", "fp16")
+    return folder
+
+
+def test_a_network_that_fp16_cannot_hold_is_right_in_fp32(hot: Path, tmp_path: Path):
+    result = embed(hot, "torch", 4, tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_network_that_fp16_cannot_hold_is_refused_in_fp16(hot: Path, tmp_path: Path):
+    if "fp16" not in precisions("torch", cpu_flags()):
+        pytest.skip("needs a processor with fp16 arithmetic")
+    result = embed(hot, "torch", 4, tmp_path, "--precision", "fp16")
     expect_error(result, "image 0 is not finite in ENGINE=torch PRECISION=fp16", "fp32; choose")
-    assert not list((tmp_path / "fp16").glob("*.npy"))
+    assert not list(tmp_path.glob("*.npy"))
 
 
 def negative_variance(state: dict) -> None:
