@@ -13,10 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from common.errors import ChainError
+from common.imports import hidden
 from common.shapes import SIDE
 
 try:
-    import bcolz
+    # A quarter of a second, for tables that are not used here.
+    with hidden("pandas"):
+        import bcolz
 except ImportError:  # it has no wheels for aarch64, nor for Python 3.13 and later
     bcolz = None
 
