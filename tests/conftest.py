@@ -1,5 +1,6 @@
 """The fixtures: the real set where it is at hand, copies of the project, a tiny set and network."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from support.steps import export, fix, simplify
 
 # In the background a shell has it ignored, and what the tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Two tests share the cores: threads of PyTorch that wait would take time from the other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
