@@ -77,12 +77,15 @@ def apart(
     """
     sys.stdout.flush()
     reading, writing = os.pipe()
+    # An interrupt waits until each of both knows which one it is.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if not child:
         os.close(reading)
         _run(work, writing)
     os.close(writing)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with os.fdopen(reading, "rb") as pipe:
             while look and not select.select([pipe], [], [], period)[0]:
                 look()
@@ -112,7 +115,7 @@ def _end(child: int) -> None:
 def _run(work: Callable[[], None], writing: int) -> None:
     status, said = 0, ""
     try:
-        # Whoever started this may have it ignored or blocked.
+        # Whoever started this may have it ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         work()
