@@ -22,7 +22,7 @@ from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from common.errors import ChainError, exit_with, reason
 from common.machine import versions
 from dataset import preprocessing
-from engines.openvino import float_type
+from engines.openvino import float_type, runtime
 from onnx_graph import derived, flops, store
 from onnx_graph.derived import OPENVINO_INT8, checksum
 from quantization import sensitivity
@@ -138,7 +138,7 @@ def main() -> None:
     args = parser.parse_args()
 
     source = store.metadata(store.load_graph(args.onnx))
-    core = openvino.Core()
+    core = runtime()
     data = load(args.data)
     calibration = data if args.calibration == args.data else load(args.calibration)
     learned, held = split(data, calibration, preprocessing.of_metadata(source, args.onnx))

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ _NEEDS = {"bf16": "BF16", "int8": "INT8"}
 _WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"}
 # How the runtime names the element types of the layers it really executes.
 _EXECUTED = {"fp32": {"f32"}, "bf16": {"bf16"}, "int8": {"i8", "u8"}}
+
+
+@cache
+def runtime() -> openvino.Core:
+    """Return the one runtime of this process.
+
+    Each brings a stack for signal handlers (SigAltStackSetup in OpenVINO's CPU plugin). Where two
+    end in the order in which they began, handlers are left on one that is gone, and Ctrl-C crashes.
+    """
+    return openvino.Core()
 
 
 def float_type(core: openvino.Core, precision: str) -> openvino.Type:
@@ -45,7 +56,7 @@ def capabilities(core: openvino.Core) -> list[str]:
 
 def check(options: engines.Options, core: openvino.Core | None = None) -> None:
     """Raise ``ChainError`` where the processor has no arithmetic for the precision."""
-    core = core or openvino.Core()
+    core = core or runtime()
     has = capabilities(core)
     need = _NEEDS.get(options.precision)
     if need and need not in has:
@@ -60,7 +71,7 @@ class Engine(engines.Engine):
     """One stream over all threads, or several streams that work on a batch each."""
 
     def __init__(self, model: Path, options: engines.Options) -> None:
-        core = openvino.Core()
+        core = runtime()
         self._precision = options.precision
         self._device = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
         try:
@@ -130,7 +141,7 @@ def profile(
 
     Layers that were optimised away are left out.
     """
-    core = openvino.Core()
+    core = runtime()
     kinds = _convolutions(_fixed_model(core, model, options))
     compiled = compile_model(core, model, options, {"PERF_COUNT": True})
     # What a layer of the runtime was in the model.

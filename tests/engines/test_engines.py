@@ -1,6 +1,8 @@
 """Real engines on real files: same embeddings, exact tails, and no silent fallback."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from dataset import crops, verification_bin
 from dataset.decode import decode
 from dataset.preprocessing import Preprocessing
 from onnx_graph import store
-from support.project import expect_error
+from support.project import PYTHON, expect_error
 from support.sealing import seal
 from support.steps import ENGINES, embed, export, fix
 
@@ -182,3 +184,26 @@ def test_prefetch_passes_errors_on_and_stops():
     endless = crops.prefetch(iter(int, 1))
     assert next(endless) == 0
     endless.close()
+
+
+# Ends two engines in the order in which they began.
+INTERRUPTED = """
+import os, signal, sys, time
+from pathlib import Path
+from engines import Options, openvino
+
+first, second = (openvino.Engine(Path(sys.argv[1]), Options("fp32")) for _ in range(2))
+del first
+del second
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(20)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_after_two_engines_of_openvino(ready: Path):
+    command = [sys.executable, "-c", INTERRUPTED, ready / "model_m_bs7_sim.onnx"]
+    ran = subprocess.run(command, cwd=PYTHON, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.returncode) == ("interrupted\n", 0)
